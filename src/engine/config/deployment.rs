@@ -1,0 +1,67 @@
+//! The deployment's variables.
+
+/// Days that logs are kept at the most; a longer TTL is refused.
+pub const MAX_TTL_DAYS: u32 = 3_650;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `LOG_SERVICE_API_KEY`; without it nobody is let in.
+    pub api_key: Option<String>,
+    /// `DEFAULT_TTL_DAYS`: how long logs of a service without a TTL of its own are kept.
+    pub default_ttl_days: u32,
+    /// `CLEANUP_BATCH_SIZE`: segments that the expiry handles in one transaction.
+    pub cleanup_batch_size: usize,
+    /// `SHARDS_PER_TENANT`: a shard takes about 1,000 requests a second.
+    pub shards_per_tenant: u32,
+}
+
+/// A variable whose value cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} must be a whole number from {min} to {max}, not {got:?}")]
+pub struct BadSetting {
+    pub name: &'static str,
+    pub min: u32,
+    pub max: u32,
+    pub got: String,
+}
+
+impl Settings {
+    /// Reads the variables through `get`; one that is not set takes its default.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, BadSetting> {
+        let number = |name: &'static str, default: u32, min: u32, max: u32| match get(name) {
+            None => Ok(default),
+            Some(got) => got.trim().parse().ok().filter(|n| (min..=max).contains(n)).ok_or(BadSetting {
+                name,
+                min,
+                max,
+                got,
+            }),
+        };
+        Ok(Self {
+            api_key: get("LOG_SERVICE_API_KEY")
+                .map(|key| key.trim().to_owned())
+                .filter(|key| !key.is_empty()),
+            default_ttl_days: number("DEFAULT_TTL_DAYS", 30, 1, MAX_TTL_DAYS)?,
+            cleanup_batch_size: number("CLEANUP_BATCH_SIZE", 100, 1, 1_000)? as usize,
+            shards_per_tenant: number("SHARDS_PER_TENANT", 1, 1, 64)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_out_of_range_is_refused_by_name() {
+        let read = |name: &'static str, value: &'static str| {
+            Settings::read(move |asked| (asked == name).then(|| value.to_owned()))
+        };
+        assert_eq!(read("DEFAULT_TTL_DAYS", "7").map(|s| s.default_ttl_days), Ok(7));
+        assert_eq!(read("SHARDS_PER_TENANT", " 4 ").map(|s| s.shards_per_tenant), Ok(4));
+        assert_eq!(read("LOG_SERVICE_API_KEY", "").map(|s| s.api_key), Ok(None));
+        for bad in ["0", "-1", "x", "", "9999999"] {
+            assert_eq!(read("DEFAULT_TTL_DAYS", bad).map_err(|e| e.name), Err("DEFAULT_TTL_DAYS"));
+        }
+    }
+}

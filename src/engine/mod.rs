@@ -1,0 +1,11 @@
+//! The pure part: formats, rules and policies. No async, no I/O, no clock, no randomness, no globals.
+
+pub mod auth;
+pub mod block;
+pub mod config;
+pub mod query;
+pub mod record;
+pub mod retention;
+pub mod shard;
+pub mod tenant;
+pub mod wire;

@@ -1,0 +1,129 @@
+//! A `Record` read back from the JSON it was stored as, whole or only its head.
+//!
+//! Rows are read by the million, so neither goes through serde's `flatten`, which copies every row into a
+//! tree before it looks at it. What is written is what `Serialize` derives in `model`.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::model::{Fields, Level, Record, SourceType, Status};
+use super::timestamp::Timestamp;
+
+/// The first fields of a stored row: enough to sort, to page, and to skip most rows unparsed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RowHead<'a> {
+    pub id: Uuid,
+    pub timestamp: Timestamp,
+    pub received_at: Timestamp,
+    #[serde(borrow)]
+    pub service: Cow<'a, str>,
+    pub level: Level,
+}
+
+impl<'a> RowHead<'a> {
+    /// Reads the head of a row as `Record` is serialised, and no further: what follows the level is not
+    /// looked at. Any other JSON of the same fields is read too, slower and whole.
+    pub fn parse(line: &'a [u8]) -> Result<Self, serde_json::Error> {
+        match Self::parse_stored(line) {
+            Some(head) => Ok(head),
+            None => serde_json::from_slice(line),
+        }
+    }
+
+    fn parse_stored(line: &'a [u8]) -> Option<Self> {
+        let (id, rest) = quoted(line.strip_prefix(b"{\"id\":\"")?)?;
+        let (timestamp, rest) = quoted(rest.strip_prefix(b",\"timestamp\":\"")?)?;
+        let (received_at, rest) = quoted(rest.strip_prefix(b",\"received_at\":\"")?)?;
+        let (service, rest) = quoted(rest.strip_prefix(b",\"service\":\"")?)?;
+        let (level, _) = quoted(rest.strip_prefix(b",\"level\":\"")?)?;
+        Some(Self {
+            id: Uuid::try_parse_ascii(id.as_bytes()).ok()?,
+            timestamp: Timestamp::parse_text(timestamp).ok()?,
+            received_at: Timestamp::parse_text(received_at).ok()?,
+            service: Cow::Borrowed(service),
+            level: Level::ALL.into_iter().find(|known| known.as_str() == level)?,
+        })
+    }
+}
+
+/// The text up to the next quote and what follows the quote; none of it escaped.
+fn quoted(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (text, rest) = bytes.split_at_checked(memchr(b'"', bytes)?)?;
+    let text = str::from_utf8(text).ok().filter(|text| !text.contains('\\'))?;
+    Some((text, rest.get(1..)?))
+}
+
+/// `Record` and `Fields` side by side, which is what `flatten` makes of them in JSON.
+#[derive(Deserialize)]
+struct Row {
+    id: Uuid,
+    timestamp: Timestamp,
+    received_at: Timestamp,
+    service: String,
+    level: Level,
+    message: String,
+    environment: Option<String>,
+    component: Option<String>,
+    endpoint: Option<String>,
+    method: Option<String>,
+    category: Option<String>,
+    #[serde(default)]
+    source_type: SourceType,
+    correlation_id: Option<String>,
+    trace_id: Option<String>,
+    span_id: Option<String>,
+    user_id: Option<String>,
+    error_type: Option<String>,
+    stack_trace: Option<String>,
+    logger: Option<String>,
+    thread: Option<String>,
+    status: Option<Status>,
+    duration_ms: Option<f64>,
+    host: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let row = Row::deserialize(deserializer)?;
+        Ok(Self {
+            id: row.id,
+            timestamp: row.timestamp,
+            received_at: row.received_at,
+            service: row.service,
+            level: row.level,
+            message: row.message,
+            fields: Box::new(Fields {
+                environment: row.environment,
+                component: row.component,
+                endpoint: row.endpoint,
+                method: row.method,
+                category: row.category,
+                source_type: row.source_type,
+                correlation_id: row.correlation_id,
+                trace_id: row.trace_id,
+                span_id: row.span_id,
+                user_id: row.user_id,
+                error_type: row.error_type,
+                stack_trace: row.stack_trace,
+                logger: row.logger,
+                thread: row.thread,
+                status: row.status,
+                duration_ms: row.duration_ms,
+                host: row.host,
+                tags: row.tags,
+                metadata: row.metadata,
+            }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

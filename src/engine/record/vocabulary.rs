@@ -1,0 +1,195 @@
+//! The spellings under which a field may come in, and the sorting of one raw object by them.
+//!
+//! It decides which value belongs to which field and never what the value means. Invariant: a value that
+//! is not chosen for a field is kept for the metadata; only `null` under a known spelling is dropped.
+
+use serde_json::{Map, Value};
+
+/// What the spellings lead to; each slot is read by one line of `normalise`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Service,
+    Component,
+    Message,
+    Level,
+    Timestamp,
+    Environment,
+    Endpoint,
+    Method,
+    Category,
+    CorrelationId,
+    TraceId,
+    SpanId,
+    UserId,
+    ErrorType,
+    StackTrace,
+    Logger,
+    Thread,
+    Status,
+    Duration,
+    Host,
+    Tags,
+    Metadata,
+}
+
+const SLOTS: usize = Slot::Metadata as usize + 1;
+
+/// When several spellings of one field are sent, the first of its line is taken.
+pub(super) const VOCABULARY: &[(Slot, &[&str])] = &[
+    (Slot::Message, &["message", "msg", "body", "text"]),
+    (Slot::Service, &["service_name", "serviceName", "service", "app", "application"]),
+    (
+        Slot::Level,
+        &[
+            "level",
+            "severity",
+            "severity_text",
+            "severityText",
+            "log_level",
+            "logLevel",
+            "severity_number",
+            "severityNumber",
+        ],
+    ),
+    (Slot::Timestamp, &["timestamp", "executed_at", "executedAt", "time", "@timestamp", "ts"]),
+    (Slot::Component, &["component"]),
+    (Slot::Environment, &["environment", "env"]),
+    (Slot::Endpoint, &["endpoint", "request_path", "requestPath", "path"]),
+    (Slot::Method, &["request_method", "requestMethod", "method"]),
+    (Slot::Category, &["category"]),
+    (Slot::CorrelationId, &["correlation_id", "correlationId", "request_id", "requestId"]),
+    (Slot::TraceId, &["trace_id", "traceId"]),
+    (Slot::SpanId, &["span_id", "spanId"]),
+    (Slot::UserId, &["user_id", "userId"]),
+    (Slot::ErrorType, &["error_type", "errorType"]),
+    (Slot::StackTrace, &["stack_trace", "stackTrace"]),
+    (Slot::Logger, &["logger", "logger_name", "loggerName"]),
+    (Slot::Thread, &["thread", "thread_name", "threadName"]),
+    (Slot::Status, &["status", "response_status", "responseStatus", "status_code", "statusCode"]),
+    (Slot::Duration, &["duration_ms", "durationMs", "execution_time_seconds", "executionTimeSeconds"]),
+    (Slot::Host, &["host", "hostname"]),
+    (Slot::Tags, &["tags"]),
+    (Slot::Metadata, &["metadata"]),
+];
+
+/// One value with the spelling it came under.
+pub(super) struct Found {
+    pub(super) key: String,
+    pub(super) value: Value,
+    rank: usize,
+}
+
+/// One raw object, sorted: at most one value a slot, and the rest in the order it came.
+pub(super) struct Sorted {
+    slots: [Option<Found>; SLOTS],
+    pub(super) rest: Vec<(String, Value)>,
+}
+
+impl Sorted {
+    pub(super) fn new(raw: Map<String, Value>) -> Self {
+        let mut sorted = Self { slots: [const { None }; SLOTS], rest: Vec::new() };
+        for (key, value) in raw {
+            match place(&key) {
+                None => sorted.rest.push((key, value)),
+                Some(_) if value.is_null() => {}
+                Some((slot, rank)) => sorted.put(slot, Found { key, value, rank }),
+            }
+        }
+        sorted
+    }
+
+    pub(super) fn take(&mut self, slot: Slot) -> Option<Found> {
+        self.slots.get_mut(slot as usize).and_then(Option::take)
+    }
+
+    /// A workflow's report has its own rules for what it must carry.
+    pub(super) fn is_workflow(&self) -> bool {
+        ["workflow_version", "ticket_id", "client_id"].iter().any(|key| self.scalar(key).is_some())
+    }
+
+    /// The text of an unknown field that is a string, a number or a boolean.
+    pub(super) fn scalar(&self, key: &str) -> Option<String> {
+        let (_, value) = self.rest.iter().find(|(name, _)| name == key)?;
+        scalar_text(value)
+    }
+
+    fn put(&mut self, slot: Slot, found: Found) {
+        let Some(seat) = self.slots.get_mut(slot as usize) else { return };
+        let loser = match seat {
+            Some(seated) if seated.rank < found.rank => found,
+            seat => match seat.replace(found) {
+                Some(unseated) => unseated,
+                None => return,
+            },
+        };
+        self.rest.push((loser.key, loser.value));
+    }
+}
+
+/// A string as it is, a number or boolean as its JSON text.
+pub(super) fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn place(key: &str) -> Option<(Slot, usize)> {
+    VOCABULARY.iter().find_map(|(slot, spellings)| {
+        spellings.iter().position(|spelling| *spelling == key).map(|rank| (*slot, rank))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn sorted(raw: Value) -> Sorted {
+        match raw {
+            Value::Object(fields) => Sorted::new(fields),
+            other => panic!("{other} is no object"),
+        }
+    }
+
+    #[test]
+    fn every_slot_has_its_line_and_every_spelling_one_place() {
+        assert_eq!(VOCABULARY.len(), SLOTS);
+        for (slot, spellings) in VOCABULARY {
+            for (rank, spelling) in spellings.iter().enumerate() {
+                assert_eq!(place(spelling), Some((*slot, rank)), "{spelling}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_spelling_stands_in_the_documentation() {
+        let page = include_str!("../../../docs/fields.md");
+        for spelling in VOCABULARY.iter().flat_map(|(_, spellings)| *spellings) {
+            assert!(page.contains(&format!("`{spelling}`")), "`{spelling}` is not in docs/fields.md");
+        }
+    }
+
+    #[test]
+    fn the_first_spelling_wins_in_whatever_order_they_come() {
+        for raw in [
+            json!({"msg": 1, "message": 2, "text": 3}),
+            json!({"text": 3, "message": 2, "msg": 1, "body": null}),
+        ] {
+            let mut sorted = sorted(raw);
+            assert_eq!(sorted.take(Slot::Message).map(|found| found.value), Some(json!(2)));
+            sorted.rest.sort_by(|a, b| a.0.cmp(&b.0));
+            assert_eq!(sorted.rest, [("msg".to_owned(), json!(1)), ("text".to_owned(), json!(3))]);
+        }
+    }
+
+    #[test]
+    fn null_is_absent_in_a_known_field_and_kept_in_an_unknown_one() {
+        let mut sorted = sorted(json!({"message": null, "msg": "m", "other": null}));
+        assert_eq!(sorted.take(Slot::Message).map(|found| found.key), Some("msg".to_owned()));
+        assert_eq!(sorted.rest, [("other".to_owned(), Value::Null)]);
+    }
+}

@@ -1,0 +1,111 @@
+//! When a write-ahead log is flushed, and the segments a flush writes.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use super::wal::Commit;
+use crate::engine::block::{
+    Corrupt, Segment, SegmentId,
+    rows::{self, Row},
+    segment, summary,
+};
+
+/// Flush when the log holds so many bytes: a segment of 4 MB costs a PUT per 100,000 logs or so.
+pub const FLUSH_BYTES: u64 = 4 << 20;
+
+/// Flush when its blocks inflate to so much: the flush holds them all, in an isolate of 128 MB.
+pub const FLUSH_RAW_BYTES: u64 = 16 << 20;
+
+/// Flush when its oldest log has waited so long.
+pub const FLUSH_AGE_MS: u64 = 15 * 60 * 1_000;
+
+/// Services of a segment at the most, and minutes of all its services together: a service takes up to
+/// 350 bytes of the catalog row and a minute about 35, and the row must stay below D1's 2 MB.
+const MAX_SERVICES: usize = 2_000;
+const MAX_MINUTES: usize = 20_000;
+
+/// Whether a log of this size is due.
+pub fn is_due(bytes: u64, raw_bytes: u64) -> bool {
+    bytes >= FLUSH_BYTES || raw_bytes >= FLUSH_RAW_BYTES
+}
+
+/// The segments of these commits: one for each retention class, or more where a class has more
+/// services or minutes than a segment may. The same commits always make the same segments.
+pub fn segments(tenant: &str, shard: u32, commits: &[Commit]) -> Result<Vec<Segment>, Corrupt> {
+    let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(Vec::new()) };
+    let mut texts = BTreeMap::new();
+    for commit in commits {
+        for append in commit.parsed() {
+            for (head, bytes) in append?.blocks() {
+                let text = rows::decode(head.codec, bytes)?.into_owned();
+                texts.entry(head.class.clone()).or_insert_with(Vec::new).push(text);
+            }
+        }
+    }
+    let mut segments = Vec::new();
+    for (class, texts) in &texts {
+        let rows = texts.iter().flat_map(|text| rows::rows(text)).collect::<Result<Vec<_>, _>>()?;
+        for (part, rows) in (0_u32..).zip(cut(rows)) {
+            let id = SegmentId {
+                tenant: tenant.to_owned(),
+                class: class.clone(),
+                shard,
+                first_seq: first.seq,
+                last_seq: last.seq,
+                part,
+                generation: 0,
+            };
+            segments.extend(segment::write(id, rows)?);
+        }
+    }
+    Ok(segments)
+}
+
+/// Cuts rows into parts that each have few enough services and minutes.
+fn cut(mut rows: Vec<Row<'_>>) -> Vec<Vec<Row<'_>>> {
+    rows.sort_by(|a, b| (&a.head.service, a.head.timestamp).cmp(&(&b.head.service, b.head.timestamp)));
+    let mut parts: Vec<Vec<Row<'_>>> = Vec::new();
+    let (mut services, mut minutes) = (0, 0);
+    let mut last: Option<(Cow<'_, str>, u32)> = None;
+    for row in rows {
+        let minute = summary::minute(row.head.timestamp);
+        let new_service = last.as_ref().is_none_or(|(service, _)| *service != row.head.service);
+        if new_service || last.as_ref().is_none_or(|(_, last)| *last != minute) {
+            services += usize::from(new_service);
+            minutes += 1;
+            last = Some((row.head.service.clone(), minute));
+        }
+        if parts.is_empty() || services > MAX_SERVICES || minutes > MAX_MINUTES {
+            parts.push(Vec::new());
+            (services, minutes) = (1, 1);
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(row);
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::record::{model::Level, row::RowHead, timestamp::Timestamp};
+
+    fn row(service: &str, minute: i64) -> Row<'_> {
+        let at = Timestamp::from_ms(minute * 60_000);
+        let service = Cow::Borrowed(service);
+        let id = uuid::Uuid::nil();
+        Row { head: RowHead { id, timestamp: at, received_at: at, service, level: Level::Info }, line: b"{}" }
+    }
+
+    #[test]
+    fn a_part_has_no_more_services_and_minutes_than_its_catalog_row_takes() {
+        let names: Vec<String> = (0..2 * MAX_SERVICES + 1).map(|n| format!("s{n:05}")).collect();
+        let by_service: Vec<usize> =
+            cut(names.iter().map(|name| row(name, 1)).collect()).iter().map(Vec::len).collect();
+        assert_eq!(by_service, [MAX_SERVICES, MAX_SERVICES, 1]);
+        let minutes = i64::try_from(MAX_MINUTES).unwrap();
+        let spread = (0..=minutes).flat_map(|minute| [row("api", minute), row("api", minute)]).collect();
+        let by_minute: Vec<usize> = cut(spread).iter().map(Vec::len).collect();
+        assert_eq!(by_minute, [2 * MAX_MINUTES, 2]);
+    }
+}
