@@ -2,4 +2,10 @@
 //!
 //! Read the rooms in this order; `src/README.md` walks a log line and a query through them.
 
+pub mod app;
 pub mod engine;
+pub mod http;
+pub mod ports;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod fakes;

@@ -1,0 +1,177 @@
+//! Taking records in: normalise, number, encode, make durable.
+
+use uuid::Uuid;
+
+use super::{App, Error, configs};
+use crate::{
+    engine::{
+        block::{key, rows},
+        record::{
+            model::{Record, SourceType},
+            normalise::{self, RawRecord},
+            rejection::Rejection,
+            timestamp::Timestamp,
+        },
+        retention,
+        shard::{Append, Header, RequestKey, append},
+        tenant::Tenant,
+    },
+    ports::{ShardName, shards::Appended},
+};
+
+/// Ids of one request differ in their last 20 bits only.
+const COUNTER_BITS: u32 = 20;
+
+/// What came in one request, parsed; a record that could not be read is there as its rejection.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub records: Vec<Result<RawRecord, Rejection>>,
+    pub source: SourceType,
+    pub key: Option<RequestKey>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Taken {
+    /// The ids of the accepted records, in their order.
+    pub ids: Vec<Uuid>,
+    /// The others by their index in the request.
+    pub rejected: Vec<(usize, Rejection)>,
+}
+
+/// Stores what is good of a batch. When this returns, every id in it is durable and can be found.
+pub async fn ingest(app: &App, tenant: &Tenant, batch: Batch) -> Result<Taken, Error> {
+    let known = configs::known_or_last(app, tenant).await;
+    let received_at = app.now();
+    let first_id = first_id(received_at, app.random.bits());
+    let (records, mut taken) = normalise_all(batch.records, batch.source, first_id, received_at, &known);
+    if records.is_empty() {
+        return Ok(taken);
+    }
+
+    let mut classes: Vec<(u32, Vec<&Record>)> = Vec::new();
+    for record in &records {
+        let ttl_days = known.ttl_days(&record.service);
+        match classes.iter_mut().find(|(days, _)| *days == ttl_days) {
+            Some((_, records)) => records.push(record),
+            None => classes.push((ttl_days, vec![record])),
+        }
+    }
+    let mut blocks = Vec::with_capacity(classes.len());
+    for (ttl_days, records) in classes {
+        for block in rows::encode(records)? {
+            blocks.push((retention::class_of(ttl_days), block));
+        }
+    }
+    let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+    let header = Header { first_id, count, key: batch.key, spool: None, blocks: Vec::new() };
+    let (first_id, count) = keep(app, tenant, &header, append::encode(header.clone(), &blocks)?).await?;
+    taken.ids = (0..count as usize).map(|nth| nth_id(first_id, nth)).collect();
+    Ok(taken)
+}
+
+/// The records that are good, numbered without a gap, and the rejections of the others.
+fn normalise_all(
+    raw: Vec<Result<RawRecord, Rejection>>,
+    source: SourceType,
+    first_id: Uuid,
+    received_at: Timestamp,
+    known: &configs::Known,
+) -> (Vec<Record>, Taken) {
+    let max_age_ms = |service: &str| u64::from(known.ttl_days(service)) * retention::DAY_MS.unsigned_abs();
+    let context = normalise::Context { received_at, max_age_ms: &max_age_ms, source };
+    let mut taken = Taken::default();
+    let mut records = Vec::with_capacity(raw.len());
+    for (index, raw) in raw.into_iter().enumerate() {
+        let id = nth_id(first_id, records.len());
+        match raw.and_then(|raw| normalise::normalise(raw, id, &context)) {
+            Ok(record) => records.push(record),
+            Err(rejection) => taken.rejected.push((index, rejection)),
+        }
+    }
+    (records, taken)
+}
+
+/// Makes an append durable in its shard, or in the spool when the shard cannot be reached. Answers the
+/// ids under which it is stored.
+async fn keep(app: &App, tenant: &Tenant, header: &Header, message: Vec<u8>) -> Result<(Uuid, u32), Error> {
+    let shards = u128::from(app.settings.shards_per_tenant);
+    let spread = match &header.key {
+        // The same key must meet the same shard again.
+        Some(key) => u128::from_str_radix(key.key.get(..16).unwrap_or_default(), 16).unwrap_or_default(),
+        None => app.random.bits(),
+    };
+    let number = u32::try_from(spread % shards).unwrap_or_default();
+    let shard = ShardName { tenant: tenant.clone(), number };
+    match app.shards.append(&shard, message.clone()).await {
+        Ok(Appended::Stored { first_id, count, .. }) => Ok((first_id, count)),
+        Ok(Appended::KeyReused) => Err(Error::KeyReused),
+        // The append may have taken effect all the same: readers and the drain tell records apart by id.
+        Err(_) => spool(app, &shard, header, message).await,
+    }
+}
+
+async fn spool(
+    app: &App,
+    shard: &ShardName,
+    header: &Header,
+    message: Vec<u8>,
+) -> Result<(Uuid, u32), Error> {
+    let request = match &header.key {
+        Some(key) => format!("k-{}", key.key),
+        None => header.first_id.to_string(),
+    };
+    let key = key::spool_key(shard.tenant.as_str(), shard.number, &request);
+    let mut stored = (header.first_id, header.count);
+    if !app.objects.put_new(&key, message).await? {
+        // A retry of a request that is spooled already gets the answer of the first.
+        let first = app.objects.get(&key).await?.unwrap_or_default();
+        let first = Append::parse(&first)?.header;
+        if first.key.as_ref().map(|key| &key.body) != header.key.as_ref().map(|key| &key.body) {
+            return Err(Error::KeyReused);
+        }
+        stored = (first.first_id, first.count);
+    }
+    // Without the note the object is found by the daily listing.
+    let _ = app.catalog.note_spooled(shard.tenant.as_str(), &key).await;
+    Ok(stored)
+}
+
+/// A `UUIDv7` whose counter is zero.
+fn first_id(time: Timestamp, random: u128) -> Uuid {
+    let millis = u128::from(time.as_ms().unsigned_abs()) << 80;
+    let version = 7 << 76;
+    let variant = 2 << 62;
+    let random = random & !(0xf << 76) & !(3 << 62) & ((1 << 80) - 1);
+    Uuid::from_u128(millis | version | variant | (random >> COUNTER_BITS << COUNTER_BITS))
+}
+
+fn nth_id(first: Uuid, nth: usize) -> Uuid {
+    Uuid::from_u128(first.as_u128().wrapping_add(nth as u128))
+}
+
+/// When the record of this id was received, if it is an id of ours.
+pub(super) fn received_at(id: Uuid) -> Option<Timestamp> {
+    let ms = i64::try_from(id.as_u128() >> 80).ok()?;
+    (id.get_version_num() == 7).then(|| Timestamp::from_ms(ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_of_version_7_and_count_up() {
+        let time = Timestamp::from_ms(1_763_682_436_123);
+        for random in [0, u128::MAX, 0x1234_5678_9abc_def0_1234_5678_9abc_def0] {
+            let first = first_id(time, random);
+            assert_eq!((first.get_version_num(), first.get_variant()), (7, uuid::Variant::RFC4122));
+            assert_eq!(received_at(first), Some(time));
+            let last = nth_id(first, (1 << COUNTER_BITS) - 1);
+            assert!(last > first);
+            assert_eq!(received_at(last), Some(time));
+            assert_eq!((last.get_version_num(), last.get_variant()), (7, uuid::Variant::RFC4122));
+        }
+        assert_eq!(received_at(Uuid::nil()), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! The use cases: what the service does, one verb a file, over ports. No HTTP words, no platform types.
+
+pub mod configs;
+pub mod error;
+pub mod find;
+pub mod flush;
+pub mod health;
+pub mod ingest;
+pub mod jobs;
+pub mod scan;
+pub mod search;
+pub mod shard;
+pub mod state;
+pub mod stats;
+pub mod tail;
+
+use std::sync::Arc;
+
+pub use error::Error;
+
+use crate::{
+    engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
+    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Random, ShardName, Shards},
+};
+
+/// Everything a use case works with. Cloning it is cheap.
+#[derive(Clone)]
+pub struct App {
+    pub settings: Arc<Settings>,
+    pub catalog: Arc<dyn Catalog>,
+    pub objects: Arc<dyn ObjectStore>,
+    pub shards: Arc<dyn Shards>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub meter: Arc<dyn Meter>,
+    pub journal: Arc<dyn Journal>,
+    pub configs: Arc<configs::Cache>,
+    pub health: Arc<health::Cache>,
+}
+
+impl App {
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_ms(i64::try_from(self.clock.now_ms()).unwrap_or(i64::MAX))
+    }
+
+    /// Every shard that can hold something of a tenant.
+    fn shards_of(&self, tenant: &Tenant) -> impl Iterator<Item = ShardName> {
+        let tenant = tenant.clone();
+        (0..self.settings.shards_per_tenant).map(move |number| ShardName { tenant: tenant.clone(), number })
+    }
+}

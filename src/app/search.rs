@@ -1,0 +1,159 @@
+//! Search: the newest rows that a filter wants, a page at a time.
+
+use std::sync::Arc;
+
+use super::{
+    App, Error,
+    scan::{self, Fresh, Segments, Stats, Vanished},
+};
+use crate::{
+    engine::{
+        block::rows::Row,
+        query::{Collector, Filter, Position},
+        record::{model::Record, timestamp::Timestamp},
+        tenant::Tenant,
+    },
+    ports::catalog::Detail,
+};
+
+/// Rows a page holds at the most.
+pub const MAX_LIMIT: usize = 1_000;
+
+/// How far a page may lie behind the first row when it is asked for by number; a cursor has no such end.
+pub const MAX_OFFSET: usize = 10_000;
+
+/// Reads of the bucket and bytes scanned that one search may cost; beyond it the answer is partial and
+/// its cursor goes on.
+const MAX_R2_READS: u64 = 400;
+const MAX_BYTES_READ: u64 = 64 << 20;
+
+/// Times that a search begins anew because a segment was replaced under it.
+const MAX_TRIES: usize = 3;
+
+#[derive(Clone, Debug)]
+pub struct Search {
+    pub filter: Filter,
+    pub limit: usize,
+    pub offset: usize,
+    /// Rows before this position are not shown again.
+    pub after: Option<Position>,
+}
+
+/// A record and where it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    pub record: Record,
+    /// The segment's key; absent until it is flushed.
+    pub key: Option<Arc<str>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub rows: Vec<Stored>,
+    /// Where the next page begins; absent at the end.
+    pub next: Option<Position>,
+    pub stats: Stats,
+}
+
+pub async fn search(app: &App, tenant: &Tenant, search: &Search) -> Result<Page, Error> {
+    let began = app.clock.now_ms();
+    for _ in 0..MAX_TRIES {
+        if let Ok(mut page) = once(app, tenant, search).await? {
+            page.stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
+            return Ok(page);
+        }
+    }
+    Err(crate::engine::block::Corrupt::damaged("catalog", "a segment it names is not in the bucket").into())
+}
+
+async fn once(app: &App, tenant: &Tenant, search: &Search) -> Result<Result<Page, Vanished>, Error> {
+    let mut stats = Stats::default();
+    let mut filter = search.filter.clone();
+    if let Some(after) = search.after {
+        filter.time.end = filter.time.end.min(after.time);
+    }
+    let mut page = Collector::new(search.offset + search.limit + 1);
+    let fresh = Fresh::read(app, tenant, filter.time, &mut stats).await?;
+    stats.partial |= fresh.partial;
+    let take = |page: &mut Collector<Stored>, text: &[u8], key: Option<&Arc<str>>, stats: &mut Stats| {
+        scan::for_each_row(text, |row| {
+            stats.rows_scanned += 1;
+            offer(page, search, &filter, &row, key, stats)
+        })
+    };
+    fresh.for_each_text(filter.time, |text| take(&mut page, text, None, &mut stats))?;
+
+    let mut segments = Segments::new(app, tenant, filter.time, Detail::Summaries);
+    let mut cut_at = None;
+    while let Some(entry) = segments.next(&fresh).await? {
+        if !filter.may_match(&entry.services) {
+            continue;
+        }
+        if page.is_full_before(entry.max_time) {
+            break;
+        }
+        let spent = stats.r2_reads >= MAX_R2_READS || stats.bytes_read >= MAX_BYTES_READ;
+        let progress = search.after.is_none_or(|after| entry.max_time < after.time);
+        if spent && progress {
+            page.keep_newer_than(entry.max_time);
+            stats.partial = true;
+            cut_at = Some(entry.max_time);
+            break;
+        }
+        let Ok(open) = scan::open(app, &entry, &mut stats).await? else { return Ok(Err(Vanished)) };
+        let blocks = open.footer.blocks.iter().enumerate();
+        let wanted: Vec<usize> = blocks
+            .filter(|(_, b)| filter.time.overlaps(b.min_time, b.max_time))
+            .map(|(nth, _)| nth)
+            .rev()
+            .collect();
+        let key = open.key();
+        let read = open.read_blocks(app, &wanted, &mut stats, |nth, text, stats| {
+            take(&mut page, text, Some(&key), stats)?;
+            // Blocks are sorted by time: the next one is no newer than this one's oldest row.
+            let next_newest = open.footer.blocks.get(nth).map_or(Timestamp::EPOCH, |block| block.min_time);
+            Ok(!page.is_full_before(next_newest))
+        });
+        if read.await?.is_err() {
+            return Ok(Err(Vanished));
+        }
+    }
+    Ok(Ok(finish(page, search, stats, cut_at)))
+}
+
+fn offer(
+    page: &mut Collector<Stored>,
+    search: &Search,
+    filter: &Filter,
+    row: &Row<'_>,
+    key: Option<&Arc<str>>,
+    stats: &mut Stats,
+) -> Result<(), Error> {
+    let at = Position { time: row.head.timestamp, id: row.head.id };
+    if search.after.is_some_and(|after| at >= after) || !filter.matches_head(&row.head) {
+        return Ok(());
+    }
+    let made = || {
+        let record = row.record()?;
+        let matches = filter.matches_text(&record);
+        stats.rows_matched += u64::from(matches);
+        Ok::<_, Error>(matches.then(|| Stored { record, key: key.cloned() }))
+    };
+    page.offer(at, row.line.len() * 2, made)
+}
+
+/// `cut_at` is where a search stopped at its bound: everything newer has been looked at.
+fn finish(page: Collector<Stored>, search: &Search, mut stats: Stats, cut_at: Option<Timestamp>) -> Page {
+    let overflowed = page.has_overflowed();
+    stats.partial |= overflowed;
+    let mut rows = page.into_rows();
+    let wanted = search.offset + search.limit;
+    let more = rows.len() > wanted || overflowed;
+    rows.truncate(wanted);
+    let next = match (rows.last(), cut_at) {
+        (Some((last, _)), _) if more => Some(*last),
+        (_, Some(time)) => Some(Position { time, id: uuid::Uuid::max() }),
+        _ => None,
+    };
+    Page { rows: rows.into_iter().skip(search.offset).map(|(_, row)| row).collect(), next, stats }
+}

@@ -1,0 +1,103 @@
+//! Counts: which services there are, and what one of them sends. Exact, from the catalog's summaries
+//! and roll-ups and what is not flushed yet; no segment is opened.
+
+use std::collections::BTreeMap;
+
+use super::{
+    App, Error, configs,
+    scan::{self, Fresh, Segments, Stats},
+};
+use crate::{
+    engine::{
+        block::{Rollup, ServiceSummary, Summary, summary},
+        query::TimeRange,
+        record::timestamp::Timestamp,
+        tenant::Tenant,
+    },
+    ports::catalog::Detail,
+};
+
+const HOUR_MINUTES: u32 = 60;
+const HOURS: u32 = 24;
+
+/// Every service of a tenant. `partial` when something could not be counted.
+pub async fn services(app: &App, tenant: &Tenant) -> Result<(Summary, bool), Error> {
+    let mut all = Summary::new();
+    let mut stats = Stats::default();
+    let fresh = Fresh::read(app, tenant, TimeRange::ALL, &mut stats).await?;
+    fresh.for_each_text(TimeRange::ALL, |text| {
+        scan::for_each_row(text, |row| {
+            let bytes = row.line.len() as u64 + 1;
+            summary::count(&mut all, &row.head.service, row.head.level, row.head.timestamp, bytes);
+            Ok(())
+        })
+    })?;
+    let mut segments = Segments::new(app, tenant, TimeRange::ALL, Detail::Summaries);
+    while let Some(entry) = segments.next(&fresh).await? {
+        for (service, theirs) in entry.services {
+            match all.get_mut(&service) {
+                Some(mine) => mine.merge(&theirs),
+                None => {
+                    all.insert(service, theirs);
+                }
+            }
+        }
+    }
+    Ok((all, fresh.partial))
+}
+
+/// What one service has sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceStats {
+    /// Absent for a service that has nothing stored.
+    pub total: Option<ServiceSummary>,
+    /// The last 24 hours by the clock, the current one last: when each begins, and its counts by level.
+    pub hours: Vec<(Timestamp, summary::LevelCounts)>,
+    pub partial: bool,
+}
+
+pub async fn service(app: &App, tenant: &Tenant, service: &str) -> Result<ServiceStats, Error> {
+    configs::check_service(service)?;
+    let (services, partial) = services(app, tenant).await?;
+    let total = services.get(service).cloned();
+
+    let this_hour = summary::minute(app.now()) / HOUR_MINUTES;
+    let first_hour = this_hour.saturating_sub(HOURS - 1);
+    let start = hour_start(first_hour);
+    let range = TimeRange { start, end: Timestamp::MAX };
+    let mut counts: BTreeMap<u32, summary::LevelCounts> = BTreeMap::new();
+    let mut add = |rollup: &Rollup| {
+        for (minute, levels) in rollup.counts.get(service).into_iter().flatten() {
+            let slot = counts.entry(minute / HOUR_MINUTES).or_default();
+            for (sum, n) in slot.iter_mut().zip(levels) {
+                *sum += n;
+            }
+        }
+    };
+    let mut stats = Stats::default();
+    let fresh = Fresh::read(app, tenant, range, &mut stats).await?;
+    let mut unflushed = Rollup::default();
+    fresh.for_each_text(range, |text| {
+        scan::for_each_row(text, |row| {
+            if row.head.service == service {
+                unflushed.count(service, row.head.level, row.head.timestamp);
+            }
+            Ok(())
+        })
+    })?;
+    add(&unflushed);
+    let mut segments = Segments::new(app, tenant, range, Detail::Rollups);
+    while let Some(entry) = segments.next(&fresh).await? {
+        if let Some(rollup) = &entry.rollup {
+            add(rollup);
+        }
+    }
+    let hours = (first_hour..=this_hour)
+        .map(|hour| (hour_start(hour), counts.get(&hour).copied().unwrap_or_default()))
+        .collect();
+    Ok(ServiceStats { total, hours, partial: partial || fresh.partial })
+}
+
+fn hour_start(hour: u32) -> Timestamp {
+    Timestamp::from_ms(i64::from(hour) * 3_600_000)
+}

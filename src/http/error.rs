@@ -1,0 +1,143 @@
+//! Every error that leaves the service: its status, its code, its words.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{self, App},
+    engine::wire::{batch::ParseError, body::BodyError},
+};
+
+/// An answer that is `{"error":{"code","message","details","request_id"}}`.
+#[derive(Clone, Debug)]
+pub(super) struct Error {
+    status: StatusCode,
+    code: &'static str,
+    message: std::borrow::Cow<'static, str>,
+    field: Option<String>,
+}
+
+impl Error {
+    pub(super) const NO_ROUTE: Self =
+        Self::fixed(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path");
+    pub(super) const METHOD_NOT_ALLOWED: Self = Self::fixed(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this path does not take this method",
+    );
+    pub(super) const NO_KEY: Self = Self::fixed(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "expected a key in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`, got none",
+    );
+    pub(super) const WRONG_KEY: Self =
+        Self::fixed(StatusCode::FORBIDDEN, "forbidden", "this key is not valid here");
+    pub(super) const NO_KEY_SET: Self = Self::fixed(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "not_configured",
+        "the secret LOG_SERVICE_API_KEY is not set: run `wrangler secret put LOG_SERVICE_API_KEY`",
+    );
+
+    const fn fixed(status: StatusCode, code: &'static str, message: &'static str) -> Self {
+        Self { status, code, message: std::borrow::Cow::Borrowed(message), field: None }
+    }
+
+    pub(super) fn invalid(code: &'static str, field: &str, message: impl Into<String>) -> Self {
+        let field = Some(field.to_owned());
+        Self { status: StatusCode::BAD_REQUEST, code, message: message.into().into(), field }
+    }
+
+    /// What a use case ended with. What is not the caller's doing is logged here, and only here.
+    pub(super) fn of(app: &App, error: app::Error) -> Self {
+        let status = match &error {
+            app::Error::Invalid { .. } => StatusCode::BAD_REQUEST,
+            app::Error::NotFound(_) => StatusCode::NOT_FOUND,
+            app::Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            app::Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            app::Error::Corrupt(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let message = error.to_string();
+        match error {
+            app::Error::Invalid { code, field, message } => {
+                Self { status, code, message: message.into(), field }
+            }
+            app::Error::NotFound(_) => {
+                Self { status, code: "not_found", message: message.into(), field: None }
+            }
+            app::Error::KeyReused => {
+                let field = Some("Idempotency-Key".to_owned());
+                Self { status, code: "idempotency_key_reused", message: message.into(), field }
+            }
+            app::Error::Unavailable(_) => {
+                app.journal.error(&message);
+                Self::fixed(status, "unavailable", "a part of the service cannot be reached; try again")
+            }
+            app::Error::Corrupt(_) => {
+                app.journal.error(&message);
+                Self::fixed(status, "corrupt", "stored data could not be read; it has been logged")
+            }
+        }
+    }
+
+    /// The whole response.
+    pub(super) fn into_answer(self, request_id: &str) -> Response {
+        let details = self.field.map_or(Value::Null, |field| json!({ "field": field }));
+        let error = json!({ "code": self.code, "message": self.message, "details": details, "request_id": request_id });
+        let mut response = json_answer(self.status, &json!({ "error": error }));
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+/// The body is made by the outermost layer, which knows the request's id.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<BodyError> for Error {
+    fn from(error: BodyError) -> Self {
+        let (status, field) = match &error {
+            BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            BodyError::Malformed { .. } => (StatusCode::BAD_REQUEST, Some("content-encoding")),
+            BodyError::UnsupportedEncoding { .. } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some("content-encoding"))
+            }
+            BodyError::UnsupportedType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some("content-type")),
+        };
+        let message = error.to_string().into();
+        Self { status, code: error.code(), message, field: field.map(str::to_owned) }
+    }
+}
+
+impl From<ParseError> for Error {
+    fn from(error: ParseError) -> Self {
+        let status = match &error {
+            ParseError::TooMany { .. } | ParseError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let field = error.field().map(str::to_owned);
+        Self { status, code: error.code(), message: error.to_string().into(), field }
+    }
+}
+
+/// A JSON response.
+pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

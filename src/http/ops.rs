@@ -1,0 +1,112 @@
+//! The service itself: health, state, actions, metrics.
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    body,
+    error::{Error, json_answer},
+};
+use crate::{
+    app::{self, App},
+    engine::auth::Principal,
+    ports::Counts,
+};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// 200 when every part answers, 503 when one does not.
+pub(super) async fn health(State(app): State<App>) -> Response {
+    let health = app::health::check(&app).await;
+    let part = |state: &Result<(), String>| match state {
+        Ok(()) => "ok",
+        Err(reason) => {
+            app.journal.error(reason);
+            "down"
+        }
+    };
+    let status = if health.is_well() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({
+        "status": if health.is_well() { "ok" } else { "degraded" },
+        "service": "timberline",
+        "db": part(&health.db),
+        "storage": part(&health.storage),
+        "timestamp": app.now(),
+        "version": VERSION,
+    });
+    json_answer(status, &body)
+}
+
+/// What each shard holds, and what waits in the spool.
+pub(super) async fn state(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+) -> Result<Response, Error> {
+    let state = app::state::read(&app, &who.tenant).await.map_err(|error| Error::of(&app, error))?;
+    Ok(json_answer(StatusCode::OK, &json!(state)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Action {
+    action: String,
+    #[serde(rename = "actionId")]
+    action_id: String,
+}
+
+/// Carries out one of the service's actions: `{"action":"execute","actionId":"flush"}`.
+pub(super) async fn act(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    request: Request,
+) -> Result<Response, Error> {
+    let (parts, body) = request.into_parts();
+    let (_, bytes) = body::read(&parts.headers, body, 4 << 10).await?;
+    let action: Action = serde_json::from_slice(&bytes)
+        .map_err(|error| Error::invalid("invalid_action", "body", error.to_string()))?;
+    if action.action != "execute" {
+        let message = format!("expected \"execute\", got {:?}", action.action);
+        return Err(Error::invalid("invalid_action", "action", message));
+    }
+    match action.action_id.as_str() {
+        "flush" => {
+            let flushed =
+                app::flush::flush(&app, &who.tenant).await.map_err(|error| Error::of(&app, error))?;
+            Ok(json_answer(
+                StatusCode::OK,
+                &json!({ "actionId": "flush", "status": "done", "result": flushed }),
+            ))
+        }
+        other => {
+            let message = format!("expected \"flush\", got {other:?}");
+            Err(Error::invalid("invalid_action", "actionId", message))
+        }
+    }
+}
+
+/// This isolate's counters, for Prometheus.
+pub(super) async fn metrics(State(app): State<App>) -> Response {
+    let text = exposition(&app.meter.counts());
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+fn exposition(counts: &Counts) -> String {
+    let Value::Object(counts) = json!(counts) else { return String::new() };
+    let lines = counts.iter().map(|(name, value)| {
+        let name = format!("timberline_{name}_total");
+        format!(
+            "# HELP {name} Counted in this isolate since it began.\n# TYPE {name} counter\n{name} {value}\n"
+        )
+    });
+    lines.collect()
+}

@@ -1,0 +1,56 @@
+//! The table of contents of the service.
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue},
+    middleware::{self, Next},
+    response::Response,
+    routing::{get, post},
+};
+
+use super::{auth, error::Error, ops, v1};
+use crate::app::App;
+
+/// Every route of the service.
+pub fn router(app: App) -> Router {
+    let open = Router::new().route("/health", get(ops::health));
+    let keyed = Router::new()
+        .route("/logs", post(v1::ingest::one).get(v1::read::list))
+        .route("/api/v1/logs", post(v1::ingest::one).get(v1::read::list))
+        .route("/api/v1/logs/ingest", post(v1::ingest::one))
+        .route("/api/v1/logs/batch", post(v1::ingest::batch))
+        .route("/api/v1/logs/ingest/batch", post(v1::ingest::batch))
+        .route("/api/v1/logs/search", get(v1::read::list))
+        .route("/api/v1/logs/recent/{service}", get(v1::read::recent))
+        .route("/api/v1/logs/services", get(v1::stats::services))
+        .route("/api/v1/logs/stats/{service}", get(v1::stats::service))
+        .route("/api/v1/logs/configs", get(v1::config::list))
+        .route("/api/v1/logs/config/{service}", get(v1::config::get).put(v1::config::put))
+        .route("/api/v1/logs/{id}", get(v1::read::one))
+        .route("/api/v1/logs/{id}/full", get(v1::read::full))
+        .route("/api/v1/logs/logs/{id}", get(v1::read::one))
+        .route("/api/v1/logs/logs/{id}/full", get(v1::read::full))
+        .route("/admin/self-healing", get(ops::state))
+        .route("/admin/self-healing/actions", post(ops::act))
+        .route("/metrics", get(ops::metrics))
+        .method_not_allowed_fallback(async || Error::METHOD_NOT_ALLOWED)
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::require_key));
+    open.merge(keyed)
+        .fallback(async || Error::NO_ROUTE)
+        .layer(middleware::from_fn_with_state(app.clone(), finish))
+        .with_state(app)
+}
+
+/// Gives every answer its request id, and every error its body.
+async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = uuid::Builder::from_random_bytes(app.random.bits().to_be_bytes()).into_uuid().to_string();
+    let mut response = next.run(request).await;
+    if let Some(error) = response.extensions_mut().remove::<Error>() {
+        response = error.into_answer(&id);
+    }
+    if let Ok(value) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    response
+}

@@ -1,0 +1,95 @@
+//! Logs in: one record, or a batch.
+
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde_json::json;
+
+use crate::{
+    app::{
+        self, App,
+        ingest::{Batch, Taken},
+    },
+    engine::{
+        auth::{Principal, sha256_hex},
+        record::{model::SourceType, normalise::RawRecord, rejection::Rejection},
+        shard::RequestKey,
+        wire::batch::{parse_batch, parse_one},
+    },
+    http::{
+        body,
+        error::{Error, json_answer},
+        params,
+    },
+};
+
+/// A record is at most 256 KB; the rest is room for white space.
+const MAX_ONE_BYTES: usize = 512 << 10;
+
+const MAX_BATCH_BYTES: usize = 10 << 20;
+
+/// Records of one batch request.
+const MAX_BATCH_RECORDS: usize = 1_000;
+
+/// Takes one record: 201 `{"id","accepted":1}`.
+pub(in crate::http) async fn one(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    request: Request,
+) -> Result<Response, Error> {
+    let (parts, body) = request.into_parts();
+    params::none(&parts.uri)?;
+    let (_, bytes) = body::read(&parts.headers, body, MAX_ONE_BYTES).await?;
+    let key = request_key(&parts.headers, &bytes)?;
+    let taken = take(&app, &who, vec![Ok(parse_one(&bytes)?)], key).await?;
+    match (taken.ids.first(), taken.rejected.into_iter().next()) {
+        (Some(id), _) => Ok(json_answer(StatusCode::CREATED, &json!({ "id": id, "accepted": 1 }))),
+        (None, Some((_, rejection))) => Err(Error::of(&app, rejection.into())),
+        (None, None) => Ok(json_answer(StatusCode::OK, &json!({ "accepted": 0 }))),
+    }
+}
+
+/// Takes up to 1,000 records: 200 `{"accepted","ids","rejected"}`, 400 with the same when none is good.
+pub(in crate::http) async fn batch(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    request: Request,
+) -> Result<Response, Error> {
+    let (parts, body) = request.into_parts();
+    params::none(&parts.uri)?;
+    let (format, bytes) = body::read(&parts.headers, body, MAX_BATCH_BYTES).await?;
+    let key = request_key(&parts.headers, &bytes)?;
+    let records = parse_batch(&bytes, format, MAX_BATCH_RECORDS)?;
+    let taken = take(&app, &who, records, key).await?;
+    let status = if taken.ids.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let rejected: Vec<_> = taken
+        .rejected
+        .iter()
+        .map(|(index, why)| json!({ "index": index, "code": why.code, "field": why.field, "message": why.message }))
+        .collect();
+    Ok(json_answer(status, &json!({ "accepted": taken.ids.len(), "ids": taken.ids, "rejected": rejected })))
+}
+
+async fn take(
+    app: &App,
+    who: &Principal,
+    records: Vec<Result<RawRecord, Rejection>>,
+    key: Option<RequestKey>,
+) -> Result<Taken, Error> {
+    let batch = Batch { records, source: SourceType::Http, key };
+    app::ingest::ingest(app, &who.tenant, batch).await.map_err(|error| Error::of(app, error))
+}
+
+/// The `Idempotency-Key` header with what it is for.
+fn request_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<RequestKey>, Error> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.as_bytes();
+    if !(1..=255).contains(&key.len()) || !key.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        let expected = "expected 1 to 255 visible ASCII characters";
+        return Err(Error::invalid("invalid_header", "Idempotency-Key", expected));
+    }
+    Ok(Some(RequestKey { key: sha256_hex(key), body: sha256_hex(body) }))
+}

@@ -1,0 +1,32 @@
+//! What the use cases need of the world, as traits in their own words. No logic.
+//!
+//! Every trait is object-safe, `Send + Sync`, and implemented twice: by `platform` on Cloudflare, by
+//! `fakes` in memory.
+
+pub mod catalog;
+pub mod clock;
+pub mod journal;
+pub mod meter;
+pub mod objects;
+pub mod random;
+pub mod shard_log;
+pub mod shards;
+
+pub use catalog::{Catalog, CatalogEntry};
+pub use clock::Clock;
+pub use journal::Journal;
+pub use meter::{Counts, Meter};
+pub use objects::ObjectStore;
+pub use random::Random;
+pub use shard_log::ShardLog;
+pub use shards::{ShardName, Shards};
+
+/// A part of the platform did not do what it was asked. Nothing is known of whether a write took
+/// effect; asking again is always allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{part} failed: {reason}")]
+pub struct PortError {
+    /// Which part: `catalog`, `objects`, `shard` or `shard log`.
+    pub part: &'static str,
+    pub reason: String,
+}
