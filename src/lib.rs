@@ -9,3 +9,8 @@ pub mod ports;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod fakes;
+
+#[cfg(target_arch = "wasm32")]
+mod entry;
+#[cfg(target_arch = "wasm32")]
+mod platform;

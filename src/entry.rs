@@ -1,0 +1,84 @@
+//! The Worker's events: bindings to an `App`, the event to a call of it. No decisions.
+
+use std::sync::OnceLock;
+
+use axum::{Router, body::Body};
+use tower::Service;
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use worker::{Context, Env, HttpRequest, Result, ScheduleContext, ScheduledEvent, console_error, event};
+
+use crate::{
+    app::{self, App, jobs},
+    engine::{record::timestamp::Timestamp, tenant::Tenant},
+    http, platform,
+};
+
+/// Lives as long as the isolate: its caches are the isolate's.
+static SERVICE: OnceLock<(App, Router)> = OnceLock::new();
+
+/// Expiry, and a look for spooled objects that nobody noted.
+const DAILY: &str = "0 2 * * *";
+
+#[event(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+#[event(fetch)]
+async fn fetch(request: HttpRequest, env: Env, _context: Context) -> Result<axum::http::Response<Body>> {
+    let (_, router) = service(&env)?;
+    Ok(router.clone().call(request).await?)
+}
+
+#[event(scheduled)]
+async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    // Without an error to answer with, the log is all that is left to tell.
+    if let Err(error) = run_jobs(&event, &env).await {
+        console_error!("cron {}: {error}", event.cron());
+    }
+}
+
+async fn run_jobs(event: &ScheduledEvent, env: &Env) -> Result<()> {
+    let (app, _) = service(env)?;
+    // A time of the schedule is a whole number of milliseconds.
+    #[expect(clippy::cast_possible_truncation)]
+    let now = Timestamp::from_ms(event.schedule() as i64);
+    let failed = |error: app::Error| worker::Error::from(error.to_string());
+    if event.cron() == DAILY {
+        jobs::spool::find_unnoted(app).await.map_err(failed)?;
+        jobs::expire::expire(app, now).await.map_err(failed)?;
+    }
+    jobs::spool::drain(app).await.map_err(failed)?;
+    Ok(())
+}
+
+#[wasm_bindgen(module = "cloudflare:workers")]
+extern "C" {
+    #[wasm_bindgen(thread_local_v2, js_name = env)]
+    static ENV: JsValue;
+}
+
+/// The tail handler. The platform gives it no `env` argument, so it takes the module's.
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "wasm_bindgen exports public functions only")]
+pub async fn tail(events: js_sys::Array) -> std::result::Result<JsValue, JsValue> {
+    let env: Env = ENV.with(|env| env.clone().unchecked_into());
+    let (app, _) = service(&env).map_err(|error| JsValue::from_str(&error.to_string()))?;
+    let mut items = Vec::with_capacity(events.length() as usize);
+    for event in events.iter() {
+        items.extend(js_sys::JSON::stringify(&event)?.as_string());
+    }
+    app::tail::take(app, &Tenant::default_tenant(), &items)
+        .await
+        .map_err(|error| JsValue::from_str(&error.to_string()))?;
+    Ok(JsValue::UNDEFINED)
+}
+
+fn service(env: &Env) -> Result<&'static (App, Router)> {
+    if let Some(service) = SERVICE.get() {
+        return Ok(service);
+    }
+    let app = platform::app(env)?;
+    let router = http::router(app.clone());
+    Ok(SERVICE.get_or_init(|| (app, router)))
+}

@@ -1,0 +1,83 @@
+//! Calls from a Worker to its shards.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use worker::{Method, ObjectNamespace, Request, RequestInit, js_sys::Uint8Array, send::SendFuture};
+
+use super::path;
+use crate::{
+    engine::{query::TimeRange, shard::reply},
+    platform::{meter, port_error},
+    ports::{
+        PortError, ShardName, Shards,
+        shards::{Appended, Flushed, ShardState, Unflushed},
+    },
+};
+
+pub(crate) struct ShardStubs(ObjectNamespace);
+
+impl ShardStubs {
+    pub(crate) fn new(namespace: ObjectNamespace) -> Self {
+        Self(namespace)
+    }
+
+    async fn call(
+        &self,
+        shard: &ShardName,
+        path: &str,
+        query: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, PortError> {
+        meter::SHARD_REQUESTS.add(1);
+        let work = async {
+            let name = shard.to_name();
+            let stub = self.0.get_by_name(&name)?;
+            let mut init = RequestInit::new();
+            init.with_method(Method::Post).with_body(Some(Uint8Array::from(body.as_slice()).into()));
+            let url = format!("https://shard{path}?shard={name}{query}");
+            let mut response = stub.fetch_with_request(Request::new_with_init(&url, &init)?).await?;
+            let bytes = response.bytes().await?;
+            match response.status_code() {
+                200 => Ok(bytes),
+                status => {
+                    Err(format!("{path} answered {status}: {}", String::from_utf8_lossy(&bytes)).into())
+                }
+            }
+        };
+        SendFuture::new(work).await.map_err(port_error("shard"))
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        shard: &ShardName,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<T, PortError> {
+        let bytes = self.call(shard, path, "", body).await?;
+        serde_json::from_slice(&bytes).map_err(|error| PortError { part: "shard", reason: error.to_string() })
+    }
+}
+
+#[async_trait]
+impl Shards for ShardStubs {
+    async fn append(&self, shard: &ShardName, message: Vec<u8>) -> Result<Appended, PortError> {
+        SendFuture::new(self.ask(shard, path::APPEND, message)).await
+    }
+
+    async fn unflushed(&self, shard: &ShardName, range: TimeRange) -> Result<Unflushed, PortError> {
+        let query = format!("&start={}&end={}", range.start.as_ns(), range.end.as_ns());
+        let bytes = SendFuture::new(self.call(shard, path::UNFLUSHED, &query, Vec::new())).await?;
+        let (header, appends) = reply::decode(&Bytes::from(bytes))
+            .map_err(|error| PortError { part: "shard", reason: error.to_string() })?;
+        Ok(Unflushed { from_seq: header.from_seq, appends, truncated: header.truncated })
+    }
+
+    async fn flush(&self, shard: &ShardName) -> Result<Flushed, PortError> {
+        SendFuture::new(self.ask(shard, path::FLUSH, Vec::new())).await
+    }
+
+    async fn state(&self, shard: &ShardName) -> Result<ShardState, PortError> {
+        SendFuture::new(self.ask(shard, path::STATE, Vec::new())).await
+    }
+}

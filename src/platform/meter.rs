@@ -1,0 +1,48 @@
+//! Counts of this isolate. The fetch handler and the shards of one isolate share them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::ports::{Counts, Meter};
+
+/// One counter.
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    pub(super) fn add(&self, n: usize) {
+        self.0.fetch_add(n as u64, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+pub(super) static D1_ROWS_READ: Counter = Counter::new();
+pub(super) static D1_ROWS_WRITTEN: Counter = Counter::new();
+pub(super) static SHARD_ROWS_WRITTEN: Counter = Counter::new();
+pub(super) static SHARD_REQUESTS: Counter = Counter::new();
+pub(super) static R2_WRITES: Counter = Counter::new();
+pub(super) static R2_READS: Counter = Counter::new();
+pub(super) static R2_LISTS: Counter = Counter::new();
+pub(super) static R2_DELETES: Counter = Counter::new();
+
+pub(super) struct Isolate;
+
+impl Meter for Isolate {
+    fn counts(&self) -> Counts {
+        Counts {
+            d1_rows_read: D1_ROWS_READ.get(),
+            d1_rows_written: D1_ROWS_WRITTEN.get(),
+            shard_rows_written: SHARD_ROWS_WRITTEN.get(),
+            shard_requests: SHARD_REQUESTS.get(),
+            r2_writes: R2_WRITES.get(),
+            r2_reads: R2_READS.get(),
+            r2_lists: R2_LISTS.get(),
+            r2_deletes: R2_DELETES.get(),
+        }
+    }
+}

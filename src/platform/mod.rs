@@ -1,0 +1,37 @@
+//! Cloudflare behind the ports: each file translates one part and decides nothing.
+
+mod clock;
+mod d1;
+pub(crate) mod durable;
+mod meter;
+mod r2;
+
+use std::sync::Arc;
+
+use worker::Env;
+
+use crate::{app::App, engine::config::Settings, ports::PortError};
+
+/// The service on these bindings.
+pub(crate) fn app(env: &Env) -> Result<App, String> {
+    let text = |name: &str| env.var(name).map(|value| value.to_string()).ok();
+    let settings = Settings::read(text).map_err(|error| error.to_string())?;
+    let part = |error: worker::Error| error.to_string();
+    let clock = Arc::new(clock::Platform);
+    Ok(App {
+        settings: Arc::new(settings),
+        catalog: Arc::new(d1::D1Catalog::new(env.d1("DB").map_err(part)?)),
+        objects: Arc::new(r2::R2Objects::new(env.bucket("BUCKET").map_err(part)?)),
+        shards: Arc::new(durable::client::ShardStubs::new(env.durable_object("SHARD").map_err(part)?)),
+        random: clock.clone(),
+        journal: clock.clone(),
+        meter: Arc::new(meter::Isolate),
+        clock,
+        configs: Arc::default(),
+        health: Arc::default(),
+    })
+}
+
+fn port_error(part: &'static str) -> impl Fn(worker::Error) -> PortError {
+    move |error| PortError { part, reason: error.to_string() }
+}
