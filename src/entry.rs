@@ -2,21 +2,24 @@
 
 use std::sync::OnceLock;
 
-use axum::{Router, body::Body};
+use axum::Router;
 use tower::Service;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
-use worker::{Context, Env, HttpRequest, Result, ScheduleContext, ScheduledEvent, console_error, event};
+use worker::{
+    Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, console_error, event,
+};
 
 use crate::{
     app::{self, App, jobs},
     engine::{record::timestamp::Timestamp, tenant::Tenant},
-    http, platform,
+    http,
+    platform::{self, exchange},
 };
 
 /// Lives as long as the isolate: its caches are the isolate's.
 static SERVICE: OnceLock<(App, Router)> = OnceLock::new();
 
-/// Expiry, and a look for spooled objects that nobody noted.
+/// Expiry. The other cron brings home what is spooled.
 const DAILY: &str = "0 2 * * *";
 
 #[event(start)]
@@ -25,9 +28,13 @@ fn start() {
 }
 
 #[event(fetch)]
-async fn fetch(request: HttpRequest, env: Env, _context: Context) -> Result<axum::http::Response<Body>> {
-    let (_, router) = service(&env)?;
-    Ok(router.clone().call(request).await?)
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    let (app, router) = service(&env)?;
+    let answer = match exchange::request(request).await {
+        Ok(request) => router.clone().call(request).await?,
+        Err(reason) => http::unreadable(app, reason),
+    };
+    exchange::response(answer).await
 }
 
 #[event(scheduled)]
@@ -45,10 +52,10 @@ async fn run_jobs(event: &ScheduledEvent, env: &Env) -> Result<()> {
     let now = Timestamp::from_ms(event.schedule() as i64);
     let failed = |error: app::Error| worker::Error::from(error.to_string());
     if event.cron() == DAILY {
-        jobs::spool::find_unnoted(app).await.map_err(failed)?;
         jobs::expire::expire(app, now).await.map_err(failed)?;
+    } else {
+        jobs::spool::drain(app).await.map_err(failed)?;
     }
-    jobs::spool::drain(app).await.map_err(failed)?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Timberline: a log service that lives inside its user's own Cloudflare account.
 //!
-//! Read the rooms in this order; `src/README.md` walks a log line and a query through them.
+//! The rooms in reading order: `engine`, `ports`, `app`, `http`, then `platform` and `entry`.
+//! `src/README.md` walks a log line and a query through them.
 
 pub mod app;
 pub mod engine;

@@ -103,6 +103,12 @@ async fn keep(app: &App, tenant: &Tenant, header: &Header, message: Vec<u8>) -> 
     };
     let number = u32::try_from(spread % shards).unwrap_or_default();
     let shard = ShardName { tenant: tenant.clone(), number };
+    // The first request with this key may wait in the spool, where its shard does not know of it.
+    if header.key.is_some()
+        && let Ok(Some(first)) = app.objects.get(&spool_key(&shard, header)).await
+    {
+        return answer_of_spooled(app, &shard, header, &first).await;
+    }
     match app.shards.append(&shard, message.clone()).await {
         Ok(Appended::Stored { first_id, count, .. }) => Ok((first_id, count)),
         Ok(Appended::KeyReused) => Err(Error::KeyReused),
@@ -117,24 +123,41 @@ async fn spool(
     header: &Header,
     message: Vec<u8>,
 ) -> Result<(Uuid, u32), Error> {
+    let key = spool_key(shard, header);
+    if !app.objects.put_new(&key, message).await? {
+        let first = app.objects.get(&key).await?.unwrap_or_default();
+        return answer_of_spooled(app, shard, header, &first).await;
+    }
+    note_spooled(app, shard, &key).await;
+    Ok((header.first_id, header.count))
+}
+
+/// A retry of a request that is spooled already gets the answer of the first.
+async fn answer_of_spooled(
+    app: &App,
+    shard: &ShardName,
+    header: &Header,
+    first: &[u8],
+) -> Result<(Uuid, u32), Error> {
+    let first = Append::parse(first)?.header;
+    if first.key.as_ref().map(|key| &key.body) != header.key.as_ref().map(|key| &key.body) {
+        return Err(Error::KeyReused);
+    }
+    note_spooled(app, shard, &spool_key(shard, header)).await;
+    Ok((first.first_id, first.count))
+}
+
+async fn note_spooled(app: &App, shard: &ShardName, key: &str) {
+    // Without the note readers find it when the cron has brought it home.
+    let _ = app.catalog.note_spooled(shard.tenant.as_str(), key).await;
+}
+
+fn spool_key(shard: &ShardName, header: &Header) -> String {
     let request = match &header.key {
         Some(key) => format!("k-{}", key.key),
         None => header.first_id.to_string(),
     };
-    let key = key::spool_key(shard.tenant.as_str(), shard.number, &request);
-    let mut stored = (header.first_id, header.count);
-    if !app.objects.put_new(&key, message).await? {
-        // A retry of a request that is spooled already gets the answer of the first.
-        let first = app.objects.get(&key).await?.unwrap_or_default();
-        let first = Append::parse(&first)?.header;
-        if first.key.as_ref().map(|key| &key.body) != header.key.as_ref().map(|key| &key.body) {
-            return Err(Error::KeyReused);
-        }
-        stored = (first.first_id, first.count);
-    }
-    // Without the note the object is found by the daily listing.
-    let _ = app.catalog.note_spooled(shard.tenant.as_str(), &key).await;
-    Ok(stored)
+    key::spool_key(shard.tenant.as_str(), shard.number, &request)
 }
 
 /// A `UUIDv7` whose counter is zero.

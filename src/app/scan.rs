@@ -6,12 +6,13 @@
 //! one, so no row is missed; a segment that a shard's answer covers already is passed over, and rows
 //! are told apart by id where a place may hold them twice.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::{App, Error};
+use super::{App, Error, find};
 use crate::{
     engine::{
         block::{
@@ -56,9 +57,20 @@ pub struct Stats {
     pub partial: bool,
 }
 
+impl Stats {
+    /// A segment cannot be read: it is noted for whoever mends it, and the answer is partial.
+    pub fn pass_over(&mut self, app: &App, entry: &CatalogEntry, why: &str) {
+        app.journal.error(&format!("segment {} was passed over: {why}", entry.key));
+        self.partial = true;
+    }
+}
+
 /// What waits in front of the segments: appends of the spool and of the shards.
 pub struct Fresh {
+    /// Of the shards.
     appends: Vec<Bytes>,
+    /// Of the spool, without those that a shard has too. A segment may have one of them.
+    spooled: Vec<Bytes>,
     /// For each shard that answered: segments from this sequence number on are in `appends`.
     covered: Vec<(u32, u64)>,
     pub partial: bool,
@@ -72,25 +84,60 @@ impl Fresh {
         range: TimeRange,
         stats: &mut Stats,
     ) -> Result<Self, Error> {
-        let spooled = app.catalog.spooled(Some(tenant), MAX_SPOOLED).await?;
-        let mut appends = Vec::new();
-        for key in &spooled {
+        let keys = app.catalog.spooled(tenant, MAX_SPOOLED).await?;
+        let (mut spooled, mut partial) = (Vec::new(), keys.len() >= MAX_SPOOLED);
+        for key in &keys {
             stats.r2_reads += 1;
             // One that is gone has come home since: its shard has it.
-            if let Some(bytes) = app.objects.get(key).await? {
-                stats.bytes_read += bytes.len() as u64;
-                appends.push(bytes.into());
+            let Some(bytes) = app.objects.get(key).await?.map(Bytes::from) else { continue };
+            stats.bytes_read += bytes.len() as u64;
+            match Append::parse(&bytes) {
+                Ok(append) => spooled.push((append.header.first_id, bytes)),
+                Err(corrupt) => {
+                    app.journal.error(&format!("spooled {key} was passed over: {corrupt}"));
+                    partial = true;
+                }
             }
         }
         let mut fresh = Self::of_shards(app, tenant, range).await;
-        fresh.partial |= spooled.len() >= MAX_SPOOLED;
-        fresh.appends.extend(appends);
+        fresh.partial |= partial;
+        if spooled.is_empty() {
+            return Ok(fresh);
+        }
+        let held = fresh.appends.iter().map(|bytes| Ok(Append::parse(bytes)?.header.first_id));
+        let held = held.collect::<Result<HashSet<Uuid>, Corrupt>>()?;
+        let waiting = spooled.into_iter().filter(|(first_id, _)| !held.contains(first_id));
+        fresh.spooled = waiting.map(|(_, bytes)| bytes).collect();
+        Ok(fresh)
+    }
+
+    /// The same without what segments have already: for counts, which do not tell rows apart by id.
+    pub async fn read_distinct(
+        app: &App,
+        tenant: &Tenant,
+        range: TimeRange,
+        stats: &mut Stats,
+    ) -> Result<Self, Error> {
+        let mut fresh = Self::read(app, tenant, range, stats).await?;
+        for bytes in std::mem::take(&mut fresh.spooled) {
+            let first_id = Append::parse(&bytes)?.header.first_id;
+            match find::find_in_shards_and_segments(app, tenant, first_id).await {
+                Ok(Some(_)) => {}
+                Ok(None) => fresh.spooled.push(bytes),
+                Err(Error::Unavailable(_)) => {
+                    fresh.partial = true;
+                    fresh.spooled.push(bytes);
+                }
+                Err(error) => return Err(error),
+            }
+        }
         Ok(fresh)
     }
 
     /// Asks the shards alone.
     pub async fn of_shards(app: &App, tenant: &Tenant, range: TimeRange) -> Self {
-        let mut fresh = Self { appends: Vec::new(), covered: Vec::new(), partial: false };
+        let mut fresh =
+            Self { appends: Vec::new(), spooled: Vec::new(), covered: Vec::new(), partial: false };
         for shard in app.shards_of(tenant) {
             match app.shards.unflushed(&shard, range).await {
                 Ok(unflushed) => {
@@ -111,7 +158,7 @@ impl Fresh {
         range: TimeRange,
         mut each: impl FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for bytes in &self.appends {
+        for bytes in self.appends.iter().chain(&self.spooled) {
             let append = Append::parse(bytes)?;
             for (head, block) in append.blocks() {
                 if range.overlaps(head.min_time, head.max_time) {
@@ -213,8 +260,7 @@ impl Open {
     ) -> Result<Result<(), Vanished>, Error> {
         let metas = || wanted.iter().filter_map(|nth| Some((*nth, self.footer.blocks.get(*nth)?)));
         let mut fetched: (u64, Bytes) = self.whole.clone().map_or((0, Bytes::new()), |whole| (0, whole));
-        let mut next = 0;
-        for (nth, meta) in metas() {
+        for (next, (nth, meta)) in metas().enumerate() {
             let here = reader::slice(&fetched.1, fetched.0, meta).is_ok();
             if !here {
                 let (from, to) =
@@ -227,7 +273,6 @@ impl Open {
                 stats.bytes_read += bytes.len() as u64;
                 fetched = (from, bytes.into());
             }
-            next += 1;
             stats.blocks_read += 1;
             let text = reader::block(meta, reader::slice(&fetched.1, fetched.0, meta)?)?;
             if !each(nth, &text, stats)? {

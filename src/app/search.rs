@@ -9,11 +9,11 @@ use super::{
 use crate::{
     engine::{
         block::rows::Row,
-        query::{Collector, Filter, Position},
+        query::{Collector, Filter, Position, TimeRange},
         record::{model::Record, timestamp::Timestamp},
         tenant::Tenant,
     },
-    ports::catalog::Detail,
+    ports::{CatalogEntry, catalog::Detail},
 };
 
 /// Rows a page holds at the most.
@@ -57,16 +57,24 @@ pub struct Page {
 
 pub async fn search(app: &App, tenant: &Tenant, search: &Search) -> Result<Page, Error> {
     let began = app.clock.now_ms();
-    for _ in 0..MAX_TRIES {
-        if let Ok(mut page) = once(app, tenant, search).await? {
+    let mut nth = 1;
+    loop {
+        if let Ok(mut page) = once(app, tenant, search, nth >= MAX_TRIES).await? {
             page.stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
             return Ok(page);
         }
+        nth += 1;
     }
-    Err(crate::engine::block::Corrupt::damaged("catalog", "a segment it names is not in the bucket").into())
 }
 
-async fn once(app: &App, tenant: &Tenant, search: &Search) -> Result<Result<Page, Vanished>, Error> {
+/// One pass. A segment that cannot be read must not hide all the others: it is noted, and the answer
+/// says that it is not whole.
+async fn once(
+    app: &App,
+    tenant: &Tenant,
+    search: &Search,
+    last_try: bool,
+) -> Result<Result<Page, Vanished>, Error> {
     let mut stats = Stats::default();
     let mut filter = search.filter.clone();
     if let Some(after) = search.after {
@@ -100,25 +108,41 @@ async fn once(app: &App, tenant: &Tenant, search: &Search) -> Result<Result<Page
             cut_at = Some(entry.max_time);
             break;
         }
-        let Ok(open) = scan::open(app, &entry, &mut stats).await? else { return Ok(Err(Vanished)) };
-        let blocks = open.footer.blocks.iter().enumerate();
-        let wanted: Vec<usize> = blocks
-            .filter(|(_, b)| filter.time.overlaps(b.min_time, b.max_time))
-            .map(|(nth, _)| nth)
-            .rev()
-            .collect();
-        let key = open.key();
-        let read = open.read_blocks(app, &wanted, &mut stats, |nth, text, stats| {
-            take(&mut page, text, Some(&key), stats)?;
-            // Blocks are sorted by time: the next one is no newer than this one's oldest row.
-            let next_newest = open.footer.blocks.get(nth).map_or(Timestamp::EPOCH, |block| block.min_time);
-            Ok(!page.is_full_before(next_newest))
-        });
-        if read.await?.is_err() {
-            return Ok(Err(Vanished));
+        let key: Arc<str> = entry.key.as_str().into();
+        let each = |page: &mut Collector<Stored>, text: &[u8], stats: &mut Stats| {
+            take(page, text, Some(&key), stats)
+        };
+        match scan_segment(app, &entry, filter.time, &mut page, &mut stats, each).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Vanished)) if !last_try => return Ok(Err(Vanished)),
+            Ok(Err(Vanished)) => stats.pass_over(app, &entry, "it is not in the bucket"),
+            Err(Error::Corrupt(corrupt)) => stats.pass_over(app, &entry, &corrupt.to_string()),
+            Err(error) => return Err(error),
         }
     }
     Ok(Ok(finish(page, search, stats, cut_at)))
+}
+
+/// Hands the blocks that overlap the range to `take`, newest first, until the page is full.
+async fn scan_segment(
+    app: &App,
+    entry: &CatalogEntry,
+    range: TimeRange,
+    page: &mut Collector<Stored>,
+    stats: &mut Stats,
+    take: impl Fn(&mut Collector<Stored>, &[u8], &mut Stats) -> Result<(), Error>,
+) -> Result<Result<(), Vanished>, Error> {
+    let Ok(open) = scan::open(app, entry, stats).await? else { return Ok(Err(Vanished)) };
+    let blocks = open.footer.blocks.iter().enumerate();
+    let wanted: Vec<usize> =
+        blocks.filter(|(_, b)| range.overlaps(b.min_time, b.max_time)).map(|(nth, _)| nth).rev().collect();
+    let read = open.read_blocks(app, &wanted, stats, |nth, text, stats| {
+        take(page, text, stats)?;
+        // Blocks are sorted by time: the next one is no newer than this one's oldest row.
+        let next_newest = open.footer.blocks.get(nth).map_or(Timestamp::EPOCH, |block| block.min_time);
+        Ok(!page.is_full_before(next_newest))
+    });
+    read.await
 }
 
 fn offer(

@@ -1,23 +1,18 @@
 //! A shard: gathers appends into commits, answers when they are durable, and turns its write-ahead log
 //! into segments. One `Shard` lives in one object, which runs one event at a time between awaits.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+mod held;
 
-use bytes::Bytes;
-use futures::channel::oneshot;
-use uuid::Uuid;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::held::{Held, Known, Log};
 use crate::{
     engine::{
-        block::Corrupt,
         query::TimeRange,
         shard::{
             Append, Header, RequestKey, flush,
             hold::{Hold, Step},
-            wal::{self, Commit},
+            wal,
         },
     },
     ports::{
@@ -26,6 +21,8 @@ use crate::{
         shards::{Appended, Flushed, ShardState, Unflushed},
     },
 };
+use bytes::Bytes;
+use futures::channel::oneshot;
 
 /// How long an idempotency key is known after the flush of its records.
 const KEYS_KEPT_MS: u64 = 10 * 60 * 1_000;
@@ -53,10 +50,9 @@ struct State {
     waiting: Vec<Waiting>,
     /// Whether some append is waiting out the hold for all of them.
     led: bool,
-    /// The last one takes the appends.
-    logs: Vec<Log>,
-    next_seq: u64,
-    keys: HashMap<String, Known>,
+    held: Held,
+    /// A write has failed, and what it left behind is known to the storage alone.
+    stale: bool,
     wakes_at_ms: Option<u64>,
     last_error: Option<String>,
 }
@@ -70,41 +66,6 @@ struct Waiting {
     retries: Vec<oneshot::Sender<Result<Appended, PortError>>>,
 }
 
-/// A table of the write-ahead log.
-#[derive(Clone, Debug)]
-struct Log {
-    first_seq: u64,
-    commits: u64,
-    bytes: u64,
-    raw_bytes: u64,
-    oldest_ms: u64,
-    keys: Vec<String>,
-}
-
-/// A request whose key is known.
-#[derive(Clone, Debug)]
-struct Known {
-    body: String,
-    first_id: Uuid,
-    count: u32,
-    /// Absent while its records are in the write-ahead log.
-    until_ms: Option<u64>,
-}
-
-impl Known {
-    fn of(header: &Header, key: &RequestKey, until_ms: Option<u64>) -> Self {
-        Self { body: key.body.clone(), first_id: header.first_id, count: header.count, until_ms }
-    }
-
-    fn answer(&self, body: &str) -> Appended {
-        if self.body == body {
-            Appended::Stored { first_id: self.first_id, count: self.count, duplicate: true }
-        } else {
-            Appended::KeyReused
-        }
-    }
-}
-
 impl Shard {
     /// Opens a shard on what its storage holds.
     pub fn open(
@@ -114,41 +75,8 @@ impl Shard {
         objects: Arc<dyn ObjectStore>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PortError> {
-        let now = clock.now_ms();
-        let mut state = State { next_seq: 1, ..State::default() };
-        let mut tables = log.tables()?;
-        tables.sort_unstable();
-        for table in tables {
-            match table {
-                Table::Wal(first_seq) => {
-                    let rows = log.read(table)?;
-                    let last_seq = rows.last().map(|row| row.seq + 1);
-                    state.next_seq = last_seq.unwrap_or(first_seq).max(first_seq);
-                    let mut opened = Log::new(first_seq);
-                    for commit in wal::commits(rows) {
-                        let headers = headers(&commit).map_err(log_error)?;
-                        opened.add(&commit.body, &headers, now);
-                        for header in &headers {
-                            if let Some(key) = &header.key {
-                                state.keys.insert(key.key.clone(), Known::of(header, key, None));
-                            }
-                        }
-                    }
-                    state.logs.push(opened);
-                }
-                Table::Keys(until_ms) if until_ms <= now => log.drop_table(table)?,
-                Table::Keys(until_ms) => {
-                    for commit in wal::commits(log.read(table)?) {
-                        for append in commit.parsed() {
-                            let header = append.map_err(log_error)?.header;
-                            if let Some(key) = &header.key {
-                                state.keys.insert(key.key.clone(), Known::of(&header, key, Some(until_ms)));
-                            }
-                        }
-                    }
-                }
-            }
-        }
+        let held = Held::read(&*log, clock.now_ms())?;
+        let state = State { held, ..State::default() };
         Ok(Self {
             name,
             log,
@@ -175,10 +103,10 @@ impl Shard {
     /// Puts an append in line. `None` when its key was used with another body.
     fn enqueue(&self, message: Bytes, header: Header) -> Result<Option<Enqueued>, PortError> {
         let now = self.clock.now_ms();
-        let mut state = self.state();
+        let mut state = self.sure_state()?;
         if let Some(key) = &header.key {
             if let Some(known) =
-                state.keys.get(&key.key).filter(|known| known.until_ms.is_none_or(|until| now < until))
+                state.held.keys.get(&key.key).filter(|known| known.until_ms.is_none_or(|until| now < until))
             {
                 return Ok(Some(Enqueued::Answered(known.answer(&key.body))));
             }
@@ -206,7 +134,7 @@ impl Shard {
 
     /// Waits out the hold and commits, unless another append does that already.
     async fn lead(&self) {
-        let mut leads = false;
+        let mut leads: Option<Leads<'_>> = None;
         loop {
             let step = {
                 let mut state = self.state();
@@ -214,9 +142,10 @@ impl Shard {
                     Step::Commit
                 } else {
                     match state.hold.poll(to_f64(self.clock.now_ms())) {
-                        Step::WaitMs(_) if state.led && !leads => return,
+                        Step::WaitMs(_) if state.led && leads.is_none() => return,
                         Step::WaitMs(ms) => {
-                            (state.led, leads) = (true, true);
+                            state.led = true;
+                            leads.get_or_insert(Leads(self));
                             Step::WaitMs(ms)
                         }
                         Step::Commit => Step::Commit,
@@ -228,9 +157,7 @@ impl Shard {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                 Step::WaitMs(ms) => self.clock.sleep_ms((ms.ceil() as u64).max(1)).await,
                 Step::Commit => {
-                    if leads {
-                        self.state().led = false;
-                    }
+                    drop(leads);
                     self.commit().await;
                     return;
                 }
@@ -249,6 +176,7 @@ impl Shard {
             let now = self.clock.now_ms();
             state.hold.committed(to_f64(now));
             let written = self.write(&mut state, &waiting, now);
+            state.stale |= written.is_err();
             (waiting, written)
         };
         if written.is_ok() {
@@ -270,19 +198,18 @@ impl Shard {
 
     /// The part of a commit that happens without an await: one transaction.
     fn write(&self, state: &mut State, waiting: &[Waiting], now: u64) -> Result<(), PortError> {
-        let active = match state.logs.last() {
-            Some(log) => log.first_seq,
-            None => {
-                self.log.create(Table::Wal(state.next_seq))?;
-                state.logs.push(Log::new(state.next_seq));
-                state.next_seq
-            }
+        let active = if let Some(log) = state.held.logs.last() {
+            log.first_seq
+        } else {
+            self.log.create(Table::Wal(state.held.next_seq))?;
+            state.held.logs.push(Log::new(state.held.next_seq));
+            state.held.next_seq
         };
         let messages: Vec<&Bytes> = waiting.iter().map(|one| &one.message).collect();
-        let rows = wal::rows(state.next_seq, &messages);
-        let next_seq = rows.last().map_or(state.next_seq, |row| row.seq + 1);
+        let rows = wal::rows(state.held.next_seq, &messages);
+        let next_seq = rows.last().map_or(state.held.next_seq, |row| row.seq + 1);
         // Taken even if a write below fails: what it left behind must not be continued.
-        state.next_seq = next_seq;
+        state.held.next_seq = next_seq;
         let body_len: usize = rows.iter().map(|row| row.body.len()).sum();
         self.log.append(Table::Wal(active), rows)?;
         for one in waiting {
@@ -290,10 +217,10 @@ impl Shard {
                 self.log.note_spooled(spooled)?;
             }
             if let Some(key) = &one.header.key {
-                state.keys.insert(key.key.clone(), Known::of(&one.header, key, None));
+                state.held.keys.insert(key.key.clone(), Known::of(&one.header, key, None));
             }
         }
-        if let Some(log) = state.logs.last_mut() {
+        if let Some(log) = state.held.logs.last_mut() {
             let headers: Vec<&Header> = waiting.iter().map(|one| &one.header).collect();
             log.count(body_len as u64, &headers, now);
             if flush::is_due(log.bytes, log.raw_bytes) {
@@ -306,8 +233,10 @@ impl Shard {
     }
 
     fn rotate(&self, state: &mut State) -> Result<(), PortError> {
-        self.log.create(Table::Wal(state.next_seq))?;
-        state.logs.push(Log::new(state.next_seq));
+        let created = self.log.create(Table::Wal(state.held.next_seq));
+        state.stale |= created.is_err();
+        created?;
+        state.held.logs.push(Log::new(state.held.next_seq));
         Ok(())
     }
 
@@ -316,8 +245,8 @@ impl Shard {
         let now = self.clock.now_ms();
         let at = {
             let mut state = self.state();
-            let full = state.logs.len() > 1;
-            let oldest = state.logs.iter().filter(|log| log.commits > 0).map(|log| log.oldest_ms).min();
+            let full = state.held.logs.len() > 1;
+            let oldest = state.held.logs.iter().filter(|log| log.commits > 0).map(|log| log.oldest_ms).min();
             let Some(oldest) = oldest else { return Ok(()) };
             let due = match (&state.last_error, full) {
                 (Some(_), _) => now + RETRY_MS,
@@ -339,13 +268,16 @@ impl Shard {
 
     /// What the log holds of this range, as it is at this moment.
     pub async fn unflushed(&self, range: TimeRange) -> Result<Unflushed, PortError> {
-        let tables: Vec<u64> = self.state().logs.iter().map(|log| log.first_seq).collect();
-        let from_seq = tables.first().copied().unwrap_or(self.state().next_seq);
-        let mut found = Unflushed { from_seq, ..Unflushed::default() };
+        let tables: Vec<u64> = self.sure_state()?.held.logs.iter().map(|log| log.first_seq).collect();
+        let mut found = Unflushed { from_seq: self.state().held.next_seq, ..Unflushed::default() };
         let mut bytes = 0;
         // Newest first: if something must be left out, it is the oldest.
         for table in tables.iter().rev() {
-            for commit in wal::commits(self.log.read(Table::Wal(*table))?).iter().rev() {
+            let commits = wal::commits(self.log.read(Table::Wal(*table))?);
+            // By what is there and not by what is remembered: rows that a failed flush took out of the log
+            // after all are in their segment alone.
+            found.from_seq = commits.first().map_or(found.from_seq, |commit| commit.seq);
+            for commit in commits.iter().rev() {
                 for append in commit.parsed() {
                     let append = append.map_err(log_error)?;
                     let part = append
@@ -369,12 +301,12 @@ impl Shard {
     pub async fn flush(&self) -> Result<Flushed, PortError> {
         let _one_at_a_time = self.flushing.lock().await;
         let full: Vec<Log> = {
-            let mut state = self.state();
-            if state.logs.last().is_some_and(|log| log.commits > 0) {
+            let mut state = self.sure_state()?;
+            if state.held.logs.last().is_some_and(|log| log.commits > 0) {
                 self.rotate(&mut state)?;
             }
-            let full = state.logs.len().saturating_sub(1);
-            state.logs.iter().take(full).cloned().collect()
+            let full = state.held.logs.len().saturating_sub(1);
+            state.held.logs.iter().take(full).cloned().collect()
         };
         let mut flushed = Flushed::default();
         for log in full {
@@ -412,8 +344,9 @@ impl Shard {
             entries.push(entry);
         }
         self.catalog.add(&entries).await?;
-        self.forget(log)?;
-        Ok(flushed)
+        let forgotten = self.forget(log);
+        self.state().stale |= forgotten.is_err();
+        forgotten.map(|()| flushed)
     }
 
     /// Drops a flushed table, keeping its idempotency keys for a while. One transaction: no await.
@@ -428,7 +361,7 @@ impl Shard {
             }
             let mut messages = Vec::with_capacity(log.keys.len());
             for key in &log.keys {
-                let Some(known) = state.keys.get_mut(key) else { continue };
+                let Some(known) = state.held.keys.get_mut(key) else { continue };
                 known.until_ms = Some(until);
                 let request = RequestKey { key: key.clone(), body: known.body.clone() };
                 let (first_id, count) = (known.first_id, known.count);
@@ -443,9 +376,9 @@ impl Shard {
                 self.log.drop_table(table)?;
             }
         }
-        state.keys.retain(|_, known| known.until_ms.is_none_or(|until| now < until));
+        state.held.keys.retain(|_, known| known.until_ms.is_none_or(|until| now < until));
         self.log.drop_table(Table::Wal(log.first_seq))?;
-        state.logs.retain(|one| one.first_seq != log.first_seq);
+        state.held.logs.retain(|one| one.first_seq != log.first_seq);
         Ok(())
     }
 
@@ -462,7 +395,7 @@ impl Shard {
 
     pub fn describe(&self) -> ShardState {
         let state = self.state();
-        let held = || state.logs.iter().filter(|log| log.commits > 0);
+        let held = || state.held.logs.iter().filter(|log| log.commits > 0);
         ShardState {
             unflushed_commits: held().map(|log| log.commits).sum(),
             unflushed_bytes: held().map(|log| log.bytes).sum(),
@@ -471,8 +404,27 @@ impl Shard {
         }
     }
 
+    /// The state, read anew where it may differ from the storage.
+    fn sure_state(&self) -> Result<MutexGuard<'_, State>, PortError> {
+        let mut state = self.state();
+        if state.stale {
+            state.held = Held::read(&*self.log, self.clock.now_ms())?;
+            state.stale = false;
+        }
+        Ok(state)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Held by the append that waits for all of them. If its caller goes away, the next one takes over.
+struct Leads<'a>(&'a Shard);
+
+impl Drop for Leads<'_> {
+    fn drop(&mut self) {
+        self.0.state().led = false;
     }
 }
 
@@ -481,32 +433,7 @@ enum Enqueued {
     Waits(oneshot::Receiver<Result<Appended, PortError>>),
 }
 
-impl Log {
-    fn new(first_seq: u64) -> Self {
-        Self { first_seq, commits: 0, bytes: 0, raw_bytes: 0, oldest_ms: 0, keys: Vec::new() }
-    }
-
-    fn add(&mut self, body: &[u8], headers: &[Header], now: u64) {
-        self.count(body.len() as u64, &headers.iter().collect::<Vec<_>>(), now);
-    }
-
-    fn count(&mut self, body_bytes: u64, headers: &[&Header], now: u64) {
-        if self.commits == 0 {
-            self.oldest_ms = now;
-        }
-        self.commits += 1;
-        self.bytes += body_bytes;
-        for header in headers {
-            self.raw_bytes += header.blocks.iter().map(|block| u64::from(block.raw_bytes)).sum::<u64>();
-            self.keys.extend(header.key.as_ref().map(|key| key.key.clone()));
-        }
-    }
-}
-
-fn headers(commit: &Commit) -> Result<Vec<Header>, Corrupt> {
-    commit.parsed().map(|append| append.map(|append| append.header)).collect()
-}
-
+#[expect(clippy::needless_pass_by_value, reason = "used as `map_err(log_error)`")]
 fn log_error(reason: impl ToString) -> PortError {
     PortError { part: "shard log", reason: reason.to_string() }
 }

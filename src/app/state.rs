@@ -28,6 +28,6 @@ pub async fn read(app: &App, tenant: &Tenant) -> Result<State, Error> {
         let state = app.shards.state(&shard).await.ok();
         shards.push(One { shard: shard.number, reachable: state.is_some(), state });
     }
-    let spooled = app.catalog.spooled(Some(tenant), MAX_COUNTED).await?.len();
+    let spooled = app.catalog.spooled(tenant, MAX_COUNTED).await?.len();
     Ok(State { shards, spooled })
 }

@@ -24,7 +24,7 @@ const HOURS: u32 = 24;
 pub async fn services(app: &App, tenant: &Tenant) -> Result<(Summary, bool), Error> {
     let mut all = Summary::new();
     let mut stats = Stats::default();
-    let fresh = Fresh::read(app, tenant, TimeRange::ALL, &mut stats).await?;
+    let fresh = Fresh::read_distinct(app, tenant, TimeRange::ALL, &mut stats).await?;
     fresh.for_each_text(TimeRange::ALL, |text| {
         scan::for_each_row(text, |row| {
             let bytes = row.line.len() as u64 + 1;
@@ -75,7 +75,7 @@ pub async fn service(app: &App, tenant: &Tenant, service: &str) -> Result<Servic
         }
     };
     let mut stats = Stats::default();
-    let fresh = Fresh::read(app, tenant, range, &mut stats).await?;
+    let fresh = Fresh::read_distinct(app, tenant, range, &mut stats).await?;
     let mut unflushed = Rollup::default();
     fresh.for_each_text(range, |text| {
         scan::for_each_row(text, |row| {

@@ -146,13 +146,12 @@ impl Catalog for FakeCatalog {
         })
     }
 
-    async fn spooled(&self, tenant: Option<&Tenant>, limit: usize) -> Result<Vec<String>, PortError> {
+    async fn spooled(&self, tenant: &Tenant, limit: usize) -> Result<Vec<String>, PortError> {
         self.run("catalog.spooled", |tables| {
-            let of = |owner: &str| tenant.is_none_or(|tenant| tenant.as_str() == owner);
             tables
                 .spooled
                 .iter()
-                .filter(|(_, owner)| of(owner))
+                .filter(|(_, owner)| *owner == tenant.as_str())
                 .take(limit)
                 .map(|(key, _)| key.clone())
                 .collect()

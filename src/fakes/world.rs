@@ -38,6 +38,8 @@ pub(super) struct Inner {
 struct Fault {
     prefix: String,
     persisted: bool,
+    /// Calls that are let through before it begins.
+    skipped: u64,
     times: u64,
 }
 
@@ -59,6 +61,10 @@ impl Inner {
         };
         let Some(fault) = faults.get_mut(at) else { return Turn::Work };
         let persisted = fault.persisted;
+        if fault.skipped > 0 {
+            fault.skipped -= 1;
+            return Turn::Work;
+        }
         fault.times -= 1;
         if fault.times == 0 {
             faults.remove(at);
@@ -103,6 +109,7 @@ impl World {
     }
 
     /// The service in this world, with the key `key` and variables as given.
+    #[expect(clippy::missing_panics_doc, reason = "a wrong test must not run")]
     pub fn app(&self, vars: &[(&str, &str)]) -> App {
         let vars: HashMap<&str, &str> =
             [("LOG_SERVICE_API_KEY", "key")].into_iter().chain(vars.iter().copied()).collect();
@@ -133,7 +140,12 @@ impl World {
     /// Makes the next `times` calls that begin with `prefix` fail: after they took effect, or before.
     /// Calls are named `part.verb argument`, as in `objects.put logs/`.
     pub fn fail(&self, prefix: &str, persisted: bool, times: u64) {
-        lock(&self.inner.faults).push(Fault { prefix: prefix.to_owned(), persisted, times });
+        self.fail_behind(0, prefix, persisted, times);
+    }
+
+    /// The same after so many such calls have gone well.
+    pub fn fail_behind(&self, skipped: u64, prefix: &str, persisted: bool, times: u64) {
+        lock(&self.inner.faults).push(Fault { prefix: prefix.to_owned(), persisted, skipped, times });
     }
 
     pub fn mend(&self) {

@@ -83,6 +83,14 @@ impl Error {
         }
     }
 
+    /// What the router refused by itself, in words of its own: a path that is not text.
+    pub(super) fn of_the_router(response: &Response) -> Option<Self> {
+        let json =
+            response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+        let refused = response.status().is_client_error() && !json;
+        refused.then(|| Self::fixed(response.status(), "invalid_request", "the request cannot be read"))
+    }
+
     /// The whole response.
     pub(super) fn into_answer(self, request_id: &str) -> Response {
         let details = self.field.map_or(Value::Null, |field| json!({ "field": field }));

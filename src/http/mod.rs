@@ -8,4 +8,4 @@ mod params;
 mod router;
 mod v1;
 
-pub use router::router;
+pub use router::{router, unreadable};

@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::Response,
     routing::{get, post},
@@ -14,7 +14,9 @@ use crate::app::App;
 
 /// Every route of the service.
 pub fn router(app: App) -> Router {
-    let open = Router::new().route("/health", get(ops::health));
+    let open = Router::new()
+        .route("/health", get(ops::health))
+        .method_not_allowed_fallback(async || Error::METHOD_NOT_ALLOWED);
     let keyed = Router::new()
         .route("/logs", post(v1::ingest::one).get(v1::read::list))
         .route("/api/v1/logs", post(v1::ingest::one).get(v1::read::list))
@@ -42,15 +44,28 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
+/// The answer to a request that cannot be handed to the router.
+pub fn unreadable(app: &App, reason: String) -> Response {
+    Error::invalid("unreadable_request", "request", reason).into_answer(&request_id(app))
+}
+
 /// Gives every answer its request id, and every error its body.
 async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = uuid::Builder::from_random_bytes(app.random.bits().to_be_bytes()).into_uuid().to_string();
+    let id = request_id(&app);
     let mut response = next.run(request).await;
-    if let Some(error) = response.extensions_mut().remove::<Error>() {
+    let error = response.extensions_mut().remove::<Error>().or_else(|| Error::of_the_router(&response));
+    if let Some(error) = error {
+        // What the router has set stays: a 405 names the methods that are allowed.
+        let allow = response.headers_mut().remove(header::ALLOW);
         response = error.into_answer(&id);
+        response.headers_mut().extend(allow.map(|methods| (header::ALLOW, methods)));
     }
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     response
+}
+
+fn request_id(app: &App) -> String {
+    uuid::Builder::from_random_bytes(app.random.bits().to_be_bytes()).into_uuid().to_string()
 }

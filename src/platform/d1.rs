@@ -273,11 +273,10 @@ impl Catalog for D1Catalog {
         SendFuture::new(port(work)).await
     }
 
-    async fn spooled(&self, tenant: Option<&Tenant>, max: usize) -> Result<Vec<String>, PortError> {
+    async fn spooled(&self, tenant: &Tenant, max: usize) -> Result<Vec<String>, PortError> {
         let work = async {
-            let sql = "SELECT key FROM spooled WHERE ?1 IS NULL OR tenant = ?1 ORDER BY key LIMIT ?2";
-            let tenant = tenant.map_or(JsValue::NULL, |tenant| tenant.as_str().into());
-            let rows: Vec<KeyRow> = self.select(sql, &[tenant, limit(max)]).await?;
+            let sql = "SELECT key FROM spooled WHERE tenant = ?1 ORDER BY key LIMIT ?2";
+            let rows: Vec<KeyRow> = self.select(sql, &[tenant.as_str().into(), limit(max)]).await?;
             Ok(rows.into_iter().map(|row| row.key).collect())
         };
         SendFuture::new(port(work)).await

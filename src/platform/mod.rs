@@ -3,6 +3,7 @@
 mod clock;
 mod d1;
 pub(crate) mod durable;
+pub(crate) mod exchange;
 mod meter;
 mod r2;
 

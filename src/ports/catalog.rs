@@ -112,11 +112,11 @@ pub trait Catalog: Send + Sync {
     /// Forgets removals whose objects are gone.
     async fn forget_removals(&self, keys: &[String]) -> Result<(), PortError>;
 
-    /// Notes an object of the spool, so that readers and the drain find it.
+    /// Notes an object of the spool, so that readers find it.
     async fn note_spooled(&self, tenant: &str, key: &str) -> Result<(), PortError>;
 
-    /// Spooled objects: of one tenant, or of all.
-    async fn spooled(&self, tenant: Option<&Tenant>, limit: usize) -> Result<Vec<String>, PortError>;
+    /// A tenant's spooled objects.
+    async fn spooled(&self, tenant: &Tenant, limit: usize) -> Result<Vec<String>, PortError>;
 
     async fn forget_spooled(&self, keys: &[String]) -> Result<(), PortError>;
 

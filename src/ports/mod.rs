@@ -26,7 +26,7 @@ pub use shards::{ShardName, Shards};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part} failed: {reason}")]
 pub struct PortError {
-    /// Which part: `catalog`, `objects`, `shard` or `shard log`.
+    /// Which part: `catalog`, `objects`, `shard`, `shard log`, or `store` for all of them together.
     pub part: &'static str,
     pub reason: String,
 }

@@ -10,55 +10,37 @@ use crate::{
     ports::{ShardName, shards::Appended},
 };
 
-/// Objects brought home in one transaction of the catalog.
-const BATCH: usize = 100;
-
-/// Brings home every object that the catalog has noted; answers how many. One that cannot be read
-/// stays where it is, for somebody to look at, and does not keep the others.
+/// Brings home every object of the spool; answers how many. It goes by the bucket and not by the
+/// catalog's notes: the catalog may have been away too. One that cannot be read stays where it is, for
+/// somebody to look at, and keeps no other.
 pub async fn drain(app: &App) -> Result<u64, Error> {
     let mut home = 0;
+    let mut cursor: Option<String> = None;
     loop {
-        let keys = app.catalog.spooled(None, BATCH).await?;
-        let mut done = Vec::with_capacity(keys.len());
-        for key in keys {
+        let listing = app.objects.list("spool/", cursor.as_deref()).await?;
+        let mut done = Vec::with_capacity(listing.keys.len());
+        let mut stopped = None;
+        for key in listing.keys {
             match bring_home(app, &key).await {
                 Ok(()) => done.push(key),
                 Err(Error::Corrupt(corrupt)) => app.journal.error(&format!("spooled {key}: {corrupt}")),
                 Err(error) => {
-                    remove(app, &done).await?;
-                    return Err(error);
+                    stopped = Some(error);
+                    break;
                 }
             }
         }
-        remove(app, &done).await?;
-        if done.is_empty() {
-            return Ok(home);
+        if !done.is_empty() {
+            app.objects.delete(&done).await?;
+            app.catalog.forget_spooled(&done).await?;
         }
         home += done.len() as u64;
-    }
-}
-
-async fn remove(app: &App, done: &[String]) -> Result<(), Error> {
-    if !done.is_empty() {
-        app.objects.delete(done).await?;
-        app.catalog.forget_spooled(done).await?;
-    }
-    Ok(())
-}
-
-/// Notes the objects that could not be noted when they were written, because the catalog was away too.
-pub async fn find_unnoted(app: &App) -> Result<(), Error> {
-    let mut cursor: Option<String> = None;
-    loop {
-        let listing = app.objects.list("spool/", cursor.as_deref()).await?;
-        for key in &listing.keys {
-            if let Some((tenant, _)) = key::parse_spool_key(key) {
-                app.catalog.note_spooled(tenant, key).await?;
-            }
+        if let Some(error) = stopped {
+            return Err(error);
         }
         cursor = listing.cursor;
         if cursor.is_none() {
-            return Ok(());
+            return Ok(home);
         }
     }
 }
@@ -72,7 +54,8 @@ async fn bring_home(app: &App, key: &str) -> Result<(), Error> {
     if find::find_in_shards_and_segments(app, &tenant, parsed.header.first_id).await?.is_some() {
         return Ok(());
     }
-    let message = append::with_spool(&parsed, key)?;
+    // By its id and not by the object's key: one idempotency key can be spooled again when it is forgotten.
+    let message = append::with_spool(&parsed, &parsed.header.first_id.to_string())?;
     match app.shards.append(&ShardName { tenant, number }, message).await? {
         // The first request with this key is stored: this one was its retry.
         Appended::Stored { .. } | Appended::KeyReused => Ok(()),

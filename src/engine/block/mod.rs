@@ -41,7 +41,11 @@ pub enum Corrupt {
 }
 
 impl Corrupt {
+    #[expect(clippy::needless_pass_by_value, reason = "used as `map_err(|e| damaged(…, e))`")]
     pub(crate) fn damaged(what: &'static str, reason: impl ToString) -> Self {
         Self::Damaged { what, reason: reason.to_string() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Reading a segment back, from any part of it that has been fetched.
 
+use serde::Deserialize;
+
 use super::{
     BlockMeta, Corrupt, Footer, MAX_INFLATED_BYTES, VERSION, gzip,
     segment::{END_FIELD, END_LEN},
@@ -8,6 +10,11 @@ use super::{
 /// A footer never inflates to more than this: 2,000 services and 20,000 minutes of
 /// roll-up take about 2 MB.
 const MAX_FOOTER_BYTES: usize = 16 << 20;
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
 
 /// Where the footer of a segment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +54,12 @@ pub fn footer(footer_and_end: &[u8]) -> Result<Footer, Corrupt> {
         return Err(Corrupt::damaged("footer", "its checksum differs from the end marker's"));
     }
     let text = gzip::inflate(member, MAX_FOOTER_BYTES, "footer")?;
-    let footer: Footer = serde_json::from_slice(&text).map_err(|e| Corrupt::damaged("footer", e))?;
-    if footer.version > VERSION {
-        return Err(Corrupt::UnknownVersion(footer.version));
+    // The version first: a later one need not have the fields of this one.
+    let versioned: Versioned = serde_json::from_slice(&text).map_err(|e| Corrupt::damaged("footer", e))?;
+    if versioned.version > VERSION {
+        return Err(Corrupt::UnknownVersion(versioned.version));
     }
-    Ok(footer)
+    serde_json::from_slice(&text).map_err(|e| Corrupt::damaged("footer", e))
 }
 
 /// The rows' text of one block, from the block's own bytes.

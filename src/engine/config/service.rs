@@ -68,6 +68,8 @@ pub struct ServiceConfigChange {
     pub max_logs_per_day: Option<Option<i64>>,
 }
 
+/// Tells `null`, which takes a setting away, from silence.
+#[expect(clippy::option_option, reason = "absent, null and a number are three things")]
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
     Option::<i64>::deserialize(deserializer).map(Some)
 }

@@ -21,7 +21,7 @@ pub struct Header {
     pub count: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<RequestKey>,
-    /// Set when this comes home from the spool: the object it was kept in.
+    /// Set when this comes home from the spool: what tells it from every other append that does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spool: Option<String>,
     pub blocks: Vec<BlockHead>,
@@ -72,10 +72,10 @@ pub fn encode(mut header: Header, blocks: &[(String, Encoded)]) -> Result<Vec<u8
     join(&header, &parts)
 }
 
-/// The same message, marked as coming home from this object of the spool.
-pub fn with_spool(append: &Append<'_>, key: &str) -> Result<Vec<u8>, Corrupt> {
+/// The same message, marked as coming home from the spool.
+pub fn with_spool(append: &Append<'_>, mark: &str) -> Result<Vec<u8>, Corrupt> {
     let parts: Vec<&[u8]> = append.blocks().map(|(_, bytes)| bytes).collect();
-    join(&Header { spool: Some(key.to_owned()), ..append.header.clone() }, &parts)
+    join(&Header { spool: Some(mark.to_owned()), ..append.header.clone() }, &parts)
 }
 
 fn join(header: &Header, blocks: &[&[u8]]) -> Result<Vec<u8>, Corrupt> {

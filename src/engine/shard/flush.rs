@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_part_has_no_more_services_and_minutes_than_its_catalog_row_takes() {
-        let names: Vec<String> = (0..2 * MAX_SERVICES + 1).map(|n| format!("s{n:05}")).collect();
+        let names: Vec<String> = (0..=2 * MAX_SERVICES).map(|n| format!("s{n:05}")).collect();
         let by_service: Vec<usize> =
             cut(names.iter().map(|name| row(name, 1)).collect()).iter().map(Vec::len).collect();
         assert_eq!(by_service, [MAX_SERVICES, MAX_SERVICES, 1]);

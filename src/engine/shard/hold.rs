@@ -19,8 +19,9 @@ const MAX_PAUSE_MS: f64 = 60.0;
 /// an answer may be delayed by.
 const WORTHWHILE_GAP_MS: f64 = 25.0;
 
-/// Records that pay for a row by themselves.
-const ENOUGH_RECORDS: u32 = 48;
+/// Records that pay for a row: $0.05 per million logs. To wait for more would only make writers that wait
+/// for their answers march in step.
+const ENOUGH_RECORDS: u32 = 20;
 
 /// Bytes that pay for a row by themselves.
 const ENOUGH_BYTES: usize = 256 << 10;
@@ -171,7 +172,7 @@ mod tests {
         let mut state = 42_u64;
         move || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1_u64 << 53) as f64
+            f64::from(u32::try_from(state >> 33).unwrap()) / f64::from(1_u32 << 31)
         }
     }
 
@@ -192,19 +193,23 @@ mod tests {
     #[test]
     fn a_lone_writer_is_soon_answered_at_once() {
         let (commits, appends, _) = simulate(1, 10_000.0, |_, answered| answered + 2.0);
-        assert_eq!(commits, appends);
+        // The last one may still wait.
+        assert!(appends - commits <= 1, "{appends} in {commits}");
         // With no waiting at all it would be 5,000; a probe every 16th costs 20 ms.
         assert!(appends > 2_500, "{appends}");
     }
 
     #[test]
     fn writers_that_wait_for_their_answers_are_not_slowed_to_a_crawl() {
-        for writers in [4, 32] {
+        for writers in [4_u32, 32] {
             let mut random = numbers();
             let (commits, appends, _) =
-                simulate(writers, 10_000.0, |_, answered| answered + 1.0 + random() * 2.0);
+                simulate(writers as usize, 10_000.0, |_, answered| answered + 1.0 + random() * 2.0);
             let rate = f64::from(appends) / 10.0;
-            assert!(rate > 80.0 * writers as f64, "{writers} writers: {rate} a second in {commits} commits");
+            assert!(
+                rate > 80.0 * f64::from(writers),
+                "{writers} writers: {rate} a second in {commits} commits"
+            );
             assert!(f64::from(appends) / f64::from(commits) > 1.5, "{writers}: {appends} in {commits}");
         }
     }

@@ -97,7 +97,7 @@ mod tests {
     fn commits_come_back_as_they_went_in() {
         let big = vec![1; MAX_ROW_BYTES + 10];
         let mut stored = rows(1, &[vec![0; 3], vec![0; 5]]);
-        stored.extend(rows(2, &[big.clone()]));
+        stored.extend(rows(2, std::slice::from_ref(&big)));
         stored.extend(rows(4, &[Vec::new()]));
         assert_eq!(stored.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
         let commits = commits(stored);
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_commit_without_all_its_parts_is_left_out() {
         let big = vec![1; 2 * MAX_ROW_BYTES];
-        let mut stored = rows(1, &[big.clone()]);
+        let mut stored = rows(1, std::slice::from_ref(&big));
         stored.remove(1);
         stored.extend(rows(9, &[vec![0; 2]]));
         assert_eq!(bodies(&commits(stored)), [vec![2]]);

@@ -24,7 +24,9 @@ pub(in crate::http) async fn get(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(service): Path<String>,
+    uri: Uri,
 ) -> Result<Response, Error> {
+    params::none(&uri)?;
     let config =
         app::configs::get(&app, &who.tenant, &service).await.map_err(|error| Error::of(&app, error))?;
     Ok(json_answer(StatusCode::OK, &json!(config)))

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::show;
 use crate::{
     app::{self, App, search::Stored},
-    engine::auth::Principal,
+    engine::{auth::Principal, query::Position},
     http::{
         error::{Error, json_answer},
         params,
@@ -48,7 +48,7 @@ async fn show_page(app: &App, who: &Principal, listing: params::Listing) -> Resu
     let data: Vec<Value> = page.rows.iter().map(show::brief).collect();
     let mut body = json!({
         "data": data,
-        "next_cursor": page.next.map(|position| position.to_cursor()),
+        "next_cursor": page.next.map(Position::to_cursor),
         "stats": page.stats,
     });
     if let (Some((number, size)), Some(fields)) = (listing.page, body.as_object_mut()) {
@@ -63,7 +63,9 @@ pub(in crate::http) async fn one(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
+    uri: Uri,
 ) -> Result<Response, Error> {
+    params::none(&uri)?;
     let stored = find(&app, &who, &id).await?;
     Ok(json_answer(StatusCode::OK, &show::brief(&stored)))
 }
@@ -73,7 +75,9 @@ pub(in crate::http) async fn full(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
+    uri: Uri,
 ) -> Result<Response, Error> {
+    params::none(&uri)?;
     let stored = find(&app, &who, &id).await?;
     Ok(json_answer(StatusCode::OK, &show::whole(&stored)))
 }

@@ -1,4 +1,4 @@
-//! A shard's storage on the object's SQLite.
+//! A shard's storage on the object's `SQLite`.
 
 use async_trait::async_trait;
 use chrono::DateTime;

@@ -89,6 +89,7 @@ impl ShardObject {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "used as `map_err(text)`")]
 fn text(error: PortError) -> worker::Error {
     error.to_string().into()
 }

@@ -1,0 +1,58 @@
+//! Requests and answers between JavaScript and the router. Small bodies cross in one piece: a stream
+//! costs the isolate more than all the rest of such a request.
+
+use axum::{
+    body::{Body, HttpBody},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header},
+};
+use http_body_util::BodyExt;
+use worker::{Headers, ResponseBuilder, Result};
+
+/// Bodies that say they are no longer than this are taken whole before the router sees the request; that
+/// much may be held for a caller who has not shown a key yet.
+const WHOLE_BYTES: u64 = 64 << 10;
+
+/// The request for the router, or why there can be none.
+pub(crate) async fn request(mut incoming: worker::Request) -> std::result::Result<Request<Body>, String> {
+    let headers = headers(incoming.headers());
+    let head = incoming.inner();
+    let mut request = Request::builder()
+        .method(head.method().as_str())
+        .uri(head.url())
+        .body(Body::empty())
+        .map_err(|error| error.to_string())?;
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    *request.headers_mut() = headers;
+    *request.body_mut() = match (head.body(), length) {
+        (None, _) => Body::empty(),
+        (Some(_), Some(length)) if length <= WHOLE_BYTES => {
+            incoming.bytes().await.map_err(|error| error.to_string())?.into()
+        }
+        (Some(stream), _) => Body::new(worker::Body::new(stream)),
+    };
+    Ok(request)
+}
+
+/// A value that HTTP does not allow is left out: no handler could read it.
+fn headers(from: &Headers) -> HeaderMap {
+    let valid = from.entries().filter_map(|(name, value)| {
+        let name = HeaderName::try_from(name).ok()?;
+        Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    });
+    valid.collect()
+}
+
+pub(crate) async fn response(answer: Response<Body>) -> Result<worker::Response> {
+    let (parts, body) = answer.into_parts();
+    if body.size_hint().exact().is_none() {
+        return Response::from_parts(parts, body).try_into();
+    }
+    let bytes = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    let headers = Headers::new();
+    for (name, value) in &parts.headers {
+        headers.append(name.as_str(), value.to_str().map_err(|error| error.to_string())?)?;
+    }
+    let builder = ResponseBuilder::new().with_status(parts.status.as_u16()).with_headers(headers);
+    Ok(builder.fixed(bytes.into()))
+}
