@@ -145,7 +145,7 @@ impl Shard {
                         Step::WaitMs(_) if state.led && leads.is_none() => return,
                         Step::WaitMs(ms) => {
                             state.led = true;
-                            leads.get_or_insert(Leads(self));
+                            leads.get_or_insert_with(|| Leads(self));
                             Step::WaitMs(ms)
                         }
                         Step::Commit => Step::Commit,
