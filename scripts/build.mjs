@@ -9,9 +9,9 @@ import { ROOT, main, must, say, step } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
 const INPUTS = ["src", "Cargo.toml", "Cargo.lock", "package-lock.json", "scripts/build.mjs", "scripts/rust.mjs", "scripts/setup.mjs"];
-const OUT = join(ROOT, "build");
-const WASM = join(OUT, "index_bg.wasm");
-const STAMP = join(OUT, ".inputs");
+const SHIPPED = { out: "build", flags: [] };
+/** The Worker with the contract suite of the ports in it, for one end-to-end test; not optimised. */
+const CONTRACT = { out: "target/contract", flags: [".", "--", "--features", "contract"], test: true };
 
 /** What workerd runs and rustc emits; named one by one so that a newer wasm-opt adds nothing of its own. */
 const WASM_FEATURES = [
@@ -19,34 +19,50 @@ const WASM_FEATURES = [
 ].map((name) => `--enable-${name}`);
 
 /** Brings build/ up to date. `tools` is what `setup()` gave; without it, it is only asked for when there is work. */
-export async function build(tools) {
-  if (isCurrent()) return;
+export const build = (tools) => bringUpToDate(SHIPPED, tools);
+
+/** Brings target/contract/ up to date; answers the folder. */
+export async function buildContract(tools) {
+  await bringUpToDate(CONTRACT, tools);
+  return join(ROOT, CONTRACT.out);
+}
+
+async function bringUpToDate(kind, tools) {
+  if (isCurrent(kind)) return;
   tools ??= await setup();
   await withLock(join(ROOT, "target/wasm/build-lock"), async () => {
     const inputs = hash();
-    if (isCurrent(inputs)) return;
-    const first = !existsSync(WASM);
-    await step("building the Worker", first ? "one to three minutes the first time" : "about half a minute", () => compile(tools));
+    if (isCurrent(kind, inputs)) return;
+    const first = !existsSync(join(ROOT, kind.out, "index_bg.wasm"));
+    const what = kind.test ? "building the Worker with the contract suite" : "building the Worker";
+    await step(what, first ? "one to three minutes the first time" : "about half a minute", () => compile(kind, tools));
     // Inputs that changed meanwhile make the stamp wrong and the next build a real one.
-    writeFileSync(STAMP, inputs);
-    const wasm = readFileSync(WASM);
-    say(`build/index_bg.wasm: ${kb(wasm.length)}, ${kb(gzipSync(wasm).length)} gzipped`);
+    writeFileSync(join(ROOT, kind.out, ".inputs"), inputs);
+    const wasm = readFileSync(join(ROOT, kind.out, "index_bg.wasm"));
+    say(`${kind.out}/index_bg.wasm: ${kb(wasm.length)}, ${kb(gzipSync(wasm).length)} gzipped`);
   });
 }
 
-async function compile({ workerBuild, env }) {
-  rmSync(STAMP, { force: true });
-  await must(workerBuild, ["--release", "--no-opt", "--out-dir", "target/wasm/out"], { env, hint: "see the messages above" });
-  // worker-build itself would run it with -O and without SIMD. The names stay, for stack traces.
+async function compile({ out, flags, test }, { workerBuild, env }) {
+  const to = join(ROOT, out);
+  rmSync(join(to, ".inputs"), { force: true });
+  const profile = test ? "--dev" : "--release";
+  await must(workerBuild, [profile, "--no-opt", "--out-dir", "target/wasm/out", ...flags], { env, hint: "see the messages above" });
   const made = join(ROOT, "target/wasm/out");
-  await must(env.WASM_OPT_BIN, ["-O3", ...WASM_FEATURES, "--debuginfo", `${made}/index_bg.wasm`, "-o", `${made}/optimised.wasm`], { env });
-  mkdirSync(OUT, { recursive: true });
-  renameSync(`${made}/optimised.wasm`, WASM);
-  renameSync(`${made}/index.js`, join(OUT, "index.js"));
+  mkdirSync(to, { recursive: true });
+  if (test) {
+    renameSync(`${made}/index_bg.wasm`, join(to, "index_bg.wasm"));
+  } else {
+    // worker-build itself would run it with -O and without SIMD. The names stay, for stack traces.
+    await must(env.WASM_OPT_BIN, ["-O3", ...WASM_FEATURES, "--debuginfo", `${made}/index_bg.wasm`, "-o", `${made}/optimised.wasm`], { env });
+    renameSync(`${made}/optimised.wasm`, join(to, "index_bg.wasm"));
+  }
+  renameSync(`${made}/index.js`, join(to, "index.js"));
 }
 
-function isCurrent(inputs = hash()) {
-  return existsSync(WASM) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === inputs;
+function isCurrent({ out }, inputs = hash()) {
+  const stamp = join(ROOT, out, ".inputs");
+  return existsSync(join(ROOT, out, "index_bg.wasm")) && existsSync(stamp) && readFileSync(stamp, "utf8") === inputs;
 }
 
 function hash() {

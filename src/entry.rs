@@ -30,6 +30,10 @@ fn start() {
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
     let (app, router) = service(&env)?;
+    #[cfg(feature = "contract")]
+    if let Some(answer) = platform::contract::run(&request, &env).await? {
+        return Ok(answer);
+    }
     let answer = match exchange::request(request).await {
         Ok(request) => router.clone().call(request).await?,
         Err(reason) => http::unreadable(app, reason),

@@ -8,6 +8,8 @@ pub mod engine;
 pub mod http;
 pub mod ports;
 
+#[cfg(any(feature = "contract", not(target_arch = "wasm32")))]
+pub mod contract;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod fakes;
 

@@ -15,8 +15,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ports", &["engine"]),
     ("app", &["ports", "engine"]),
     ("http", &["app", "ports", "engine"]),
-    ("platform", &["app", "ports", "engine"]),
+    ("platform", &["app", "ports", "engine", "contract"]),
     ("fakes", &["app", "ports", "engine"]),
+    ("contract", &["ports", "engine"]),
     ("entry", &["platform", "http", "app", "ports", "engine"]),
     ("lib", &[]),
 ];

@@ -1,6 +1,8 @@
 //! Cloudflare behind the ports: each file translates one part and decides nothing.
 
 mod clock;
+#[cfg(feature = "contract")]
+pub(crate) mod contract;
 mod d1;
 pub(crate) mod durable;
 pub(crate) mod exchange;

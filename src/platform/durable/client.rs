@@ -63,6 +63,14 @@ impl ShardStubs {
     }
 }
 
+#[cfg(feature = "contract")]
+impl ShardStubs {
+    /// Runs the storage's contract in an object of this name.
+    pub(crate) async fn contract(&self, shard: &ShardName) -> Result<(), PortError> {
+        self.call(shard, path::CONTRACT, "", Vec::new()).await.map(|_| ())
+    }
+}
+
 #[async_trait]
 impl Shards for ShardStubs {
     async fn append(&self, shard: &ShardName, message: Vec<u8>) -> Result<Appended, PortError> {

@@ -10,4 +10,6 @@ mod path {
     pub(super) const UNFLUSHED: &str = "/unflushed";
     pub(super) const FLUSH: &str = "/flush";
     pub(super) const STATE: &str = "/state";
+    #[cfg(feature = "contract")]
+    pub(super) const CONTRACT: &str = "/contract";
 }

@@ -33,6 +33,12 @@ impl DurableObject for ShardObject {
         let Some(name) = query("shard").and_then(|name| ShardName::from_name(&name)) else {
             return Response::error("the request names no shard", 400);
         };
+        #[cfg(feature = "contract")]
+        if url.path() == path::CONTRACT {
+            let log = SqliteLog::new(&self.state);
+            let wake_ms = worker::Date::now().as_millis() + 3_600_000;
+            return crate::platform::contract::answer(crate::contract::shard_log(&log, wake_ms).await);
+        }
         let shard = self.shard(Some(name))?;
         match url.path() {
             path::APPEND => answer(shard.append(Bytes::from(request.bytes().await?)).await),

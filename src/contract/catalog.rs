@@ -1,0 +1,143 @@
+//! The promises of the catalog.
+
+use std::borrow::Cow;
+
+use uuid::Uuid;
+
+use super::{Broken, same};
+use crate::{
+    engine::{
+        block::{SegmentId, rows::Row, segment},
+        config::ServiceConfig,
+        query::TimeRange,
+        record::{model::Level, row::RowHead, timestamp::Timestamp},
+        tenant::Tenant,
+    },
+    ports::{
+        Catalog, CatalogEntry,
+        catalog::{After, Detail, WalkFrom},
+    },
+};
+
+/// Runs on a catalog that holds nothing.
+pub async fn catalog(catalog: &dyn Catalog) -> Result<(), Broken> {
+    let (Some(a), Some(b)) = (Tenant::parse("contract-a"), Tenant::parse("contract-b")) else {
+        return Err(Broken("the names of the test's tenants are not names".into()));
+    };
+    catalog.ping().await?;
+    listing(catalog, &a, &b).await?;
+    replacing(catalog, &a, &b).await?;
+    spool(catalog, &a, &b).await?;
+    configs(catalog, &a, &b).await
+}
+
+/// A segment of two rows, at these nanoseconds.
+fn entry(tenant: &Tenant, seq: u64, from_ns: i64, to_ns: i64) -> Result<CatalogEntry, Broken> {
+    let row = |ns: i64, level: Level| {
+        let at = Timestamp::from_ns(ns);
+        let service = Cow::Borrowed("it's \"quoted\"");
+        // Receipts are whole milliseconds, like the clock.
+        let received_at = Timestamp::from_ms(at.as_ms());
+        let head = RowHead { id: Uuid::from_u128(1), timestamp: at, received_at, service, level };
+        Row { head, line: b"{}" }
+    };
+    let id = SegmentId {
+        tenant: tenant.to_string(),
+        class: "d30".into(),
+        shard: 0,
+        first_seq: seq,
+        last_seq: seq,
+        part: 0,
+        generation: 0,
+    };
+    let rows = vec![row(from_ns, Level::Error), row(to_ns, Level::Info)];
+    let segment = segment::write(id, rows)?.ok_or_else(|| Broken("two rows made no segment".into()))?;
+    Ok(CatalogEntry::of(&segment))
+}
+
+fn plain(entry: &CatalogEntry) -> CatalogEntry {
+    CatalogEntry { rollup: None, ..entry.clone() }
+}
+
+const MS: i64 = 1_000_000;
+/// 2025-11-20, with a fraction that whole milliseconds do not hold.
+const T: i64 = 1_763_682_436_123_000_000 + 456_789;
+
+async fn listing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {
+    let all = TimeRange::ALL;
+    let (old, mid, new) =
+        (entry(a, 1, T, T + MS)?, entry(a, 2, T, T + 5 * MS)?, entry(a, 3, T + 5 * MS, T + 9 * MS)?);
+    let other = entry(b, 1, T, T + MS)?;
+    catalog.add(&[old.clone(), new.clone(), mid.clone(), other.clone()]).await?;
+    let list = |range, after: Option<After>, limit| async move {
+        catalog.segments(a, range, after.as_ref(), limit, Detail::Summaries).await
+    };
+    let whole = vec![plain(&new), plain(&mid), plain(&old)];
+    same("segments come newest first, of one tenant", list(all, None, 9).await?, whole.clone())?;
+    let changed = CatalogEntry { rows: 99, ..old.clone() };
+    catalog.add(&[changed]).await?;
+    same("one that is there stays as it is", list(all, None, 9).await?, whole)?;
+
+    let after = |entry: &CatalogEntry| After { max_time_ms: entry.max_time.as_ms(), key: entry.key.clone() };
+    same("a listing has its limit", list(all, None, 1).await?, vec![plain(&new)])?;
+    same("and goes on", list(all, Some(after(&new)), 1).await?, vec![plain(&mid)])?;
+    same("to its end", list(all, Some(after(&old)), 9).await?, Vec::new())?;
+
+    let at = |ns| Timestamp::from_ns(ns);
+    let range = |start, end| TimeRange { start: at(start), end: at(end) };
+    same("a range holds its end", list(range(0, T), None, 9).await?, vec![plain(&mid), plain(&old)])?;
+    same("and its start", list(range(T + 9 * MS, i64::MAX), None, 9).await?, vec![plain(&new)])?;
+    same("and nothing beyond", list(range(T + 11 * MS, i64::MAX), None, 9).await?, Vec::new())?;
+
+    let full = catalog.segments(a, all, None, 1, Detail::Rollups).await?;
+    same("roll-ups come when they are asked for", full, vec![new.clone()])?;
+    let receipt = Timestamp::from_ms((T + 5 * MS) / MS);
+    let mut found = catalog.received_at(a, receipt).await?;
+    found.sort_by(|x, y| x.key.cmp(&y.key));
+    same("a receipt leads to its segments", found, vec![plain(&mid), plain(&new)])?;
+
+    let start = WalkFrom::default();
+    let everything = vec![plain(&old), plain(&mid), plain(&new), plain(&other)];
+    same("a walk sees every tenant in order", catalog.walk(&start, 9).await?, everything)?;
+    let from = WalkFrom { tenant: a.to_string(), max_time_ms: mid.max_time.as_ms(), key: mid.key.clone() };
+    same("and goes on", catalog.walk(&from, 1).await?, vec![plain(&new)])
+}
+
+async fn replacing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {
+    let at = Timestamp::from_ms;
+    let (old, mid, new) = (entry(a, 1, T, T + MS)?, entry(a, 2, T, T + 5 * MS)?, entry(a, 4, T, T + MS)?);
+    catalog.replace(&[old.clone(), mid.clone()], std::slice::from_ref(&new), at(1_000)).await?;
+    let left = catalog.segments(a, TimeRange::ALL, None, 9, Detail::Summaries).await?;
+    let keys: Vec<_> = left.iter().map(|entry| entry.id.first_seq).collect();
+    same("what is replaced is gone", keys, vec![3, 4])?;
+    let others = catalog.segments(b, TimeRange::ALL, None, 9, Detail::Summaries).await?;
+    same("of one tenant only", others.len(), 1)?;
+    same("a removal is not due before its time", catalog.removals(at(1_000), 9).await?, Vec::new())?;
+    let mut due = catalog.removals(at(1_001), 9).await?;
+    due.sort();
+    same("objects are noted for removal", due, vec![old.key.clone(), mid.key.clone()])?;
+    same("removals have their limit", catalog.removals(at(1_001), 1).await?.len(), 1)?;
+    catalog.forget_removals(std::slice::from_ref(&old.key)).await?;
+    same("one is forgotten", catalog.removals(at(1_001), 9).await?, vec![mid.key])
+}
+
+async fn spool(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {
+    for (tenant, key) in [(a, "spool/a2"), (a, "spool/a1"), (b, "spool/b1"), (a, "spool/a1")] {
+        catalog.note_spooled(tenant.as_str(), key).await?;
+    }
+    let keys = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    same("a tenant's spool", catalog.spooled(a, 9).await?, keys(&["spool/a1", "spool/a2"]))?;
+    same("has its limit", catalog.spooled(a, 1).await?, keys(&["spool/a1"]))?;
+    catalog.forget_spooled(&keys(&["spool/a1", "spool/never"])).await?;
+    same("one is forgotten", catalog.spooled(a, 9).await?, keys(&["spool/a2"]))?;
+    same("and no other tenant's", catalog.spooled(b, 9).await?, keys(&["spool/b1"]))
+}
+
+async fn configs(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {
+    same("no service has settings", catalog.service_configs(a).await?, Vec::new())?;
+    let config = ServiceConfig { max_logs_per_day: Some(1 << 53), ..ServiceConfig::default_for("api", 30) };
+    catalog.put_service_config(a, &ServiceConfig::default_for("api", 7)).await?;
+    catalog.put_service_config(a, &config).await?;
+    same("the last settings are read", catalog.service_configs(a).await?, vec![config])?;
+    same("by their tenant alone", catalog.service_configs(b).await?, Vec::new())
+}

@@ -1,0 +1,41 @@
+//! The promises of the ports as one suite, kept by the fakes natively and by the platform on workerd:
+//! a fake is trusted as far as this goes. Not part of what ships; on wasm it is built with the feature
+//! `contract` only.
+
+mod catalog;
+mod objects;
+mod shard_log;
+
+use std::fmt::Debug;
+
+pub use catalog::catalog;
+pub use objects::objects;
+pub use shard_log::shard_log;
+
+use crate::{engine::block::Corrupt, ports::PortError};
+
+/// A promise that was not kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Broken(String);
+
+impl From<PortError> for Broken {
+    fn from(error: PortError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<Corrupt> for Broken {
+    fn from(corrupt: Corrupt) -> Self {
+        Self(corrupt.to_string())
+    }
+}
+
+/// An error and not a panic: on wasm a panic would take the isolate with its answer.
+#[expect(clippy::needless_pass_by_value, reason = "promises read as one line")]
+fn same<T: Debug + PartialEq>(promise: &str, got: T, expected: T) -> Result<(), Broken> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Broken(format!("{promise}: expected {expected:?}, got {got:?}")))
+}

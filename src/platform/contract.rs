@@ -1,0 +1,33 @@
+//! Runs the contract suite on the real parts: `GET /__contract/{objects,catalog,shard_log}`.
+
+use worker::{Env, Request, Response, Result};
+
+use super::{d1::D1Catalog, durable::client::ShardStubs, r2::R2Objects};
+use crate::{
+    contract::{self, Broken},
+    engine::tenant::Tenant,
+    ports::ShardName,
+};
+
+pub(crate) async fn run(request: &Request, env: &Env) -> Result<Option<Response>> {
+    let path = request.path();
+    let Some(part) = path.strip_prefix("/__contract/") else { return Ok(None) };
+    let kept = match part {
+        "objects" => contract::objects(&R2Objects::new(env.bucket("BUCKET")?)).await,
+        "catalog" => contract::catalog(&D1Catalog::new(env.d1("DB")?)).await,
+        "shard_log" => {
+            let shard = ShardName { tenant: Tenant::default_tenant(), number: 99 };
+            let stubs = ShardStubs::new(env.durable_object("SHARD")?);
+            stubs.contract(&shard).await.map_err(Broken::from)
+        }
+        _ => return Response::error("there is no such contract", 404).map(Some),
+    };
+    answer(kept).map(Some)
+}
+
+pub(crate) fn answer(kept: std::result::Result<(), Broken>) -> Result<Response> {
+    match kept {
+        Ok(()) => Response::ok("kept"),
+        Err(broken) => Response::error(broken.to_string(), 500),
+    }
+}

@@ -1,0 +1,35 @@
+// The platform keeps the contract of the ports, the same suite that tests/contract.rs runs on the fakes.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { buildContract } from "../../scripts/build.mjs";
+import { startTimberline } from "./harness.mjs";
+
+let t;
+before(async () => {
+  t = await startTimberline({ build: await buildContract() });
+});
+after(() => t.dispose());
+
+for (const part of ["objects", "catalog", "shard_log"]) {
+  test(`${part}: every promise of the port is kept on workerd`, async () => {
+    const answer = await t.fetch(`/__contract/${part}`);
+    assert.equal(`${answer.status} ${await answer.text()}`, "200 kept");
+  });
+}
+
+test("a promise that is not kept is noticed", async () => {
+  const bucket = await t.bucket();
+  await bucket.put("contract/one", "left over");
+  const answer = await t.fetch("/__contract/objects");
+  assert.equal(answer.status, 500);
+  assert.match(await answer.text(), /no object reads as none/);
+});
+
+test("what ships has no contract route", async () => {
+  const shipped = await startTimberline();
+  try {
+    assert.equal((await shipped.fetch("/__contract/objects")).status, 404);
+  } finally {
+    await shipped.dispose();
+  }
+});
