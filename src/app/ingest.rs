@@ -13,7 +13,7 @@ use crate::{
             timestamp::Timestamp,
         },
         retention,
-        shard::{Append, Header, RequestKey, append},
+        shard::{Header, RequestKey, append},
         tenant::Tenant,
     },
     ports::{ShardName, shards::Appended},
@@ -94,6 +94,9 @@ fn normalise_all(
 
 /// Makes an append durable in its shard, or in the spool when the shard cannot be reached. Answers the
 /// ids under which it is stored.
+///
+/// A request with a key is not spooled: only its shard knows whether it was stored before, and whoever
+/// sends a key sends again.
 async fn keep(app: &App, tenant: &Tenant, header: &Header, message: Vec<u8>) -> Result<(Uuid, u32), Error> {
     let shards = u128::from(app.settings.shards_per_tenant);
     let spread = match &header.key {
@@ -103,15 +106,10 @@ async fn keep(app: &App, tenant: &Tenant, header: &Header, message: Vec<u8>) -> 
     };
     let number = u32::try_from(spread % shards).unwrap_or_default();
     let shard = ShardName { tenant: tenant.clone(), number };
-    // The first request with this key may wait in the spool, where its shard does not know of it.
-    if header.key.is_some()
-        && let Ok(Some(first)) = app.objects.get(&spool_key(&shard, header)).await
-    {
-        return answer_of_spooled(app, &shard, header, &first).await;
-    }
     match app.shards.append(&shard, message.clone()).await {
         Ok(Appended::Stored { first_id, count, .. }) => Ok((first_id, count)),
         Ok(Appended::KeyReused) => Err(Error::KeyReused),
+        Err(error) if header.key.is_some() => Err(error.into()),
         // The append may have taken effect all the same: readers and the drain tell records apart by id.
         Err(_) => spool(app, &shard, header, message).await,
     }
@@ -123,41 +121,11 @@ async fn spool(
     header: &Header,
     message: Vec<u8>,
 ) -> Result<(Uuid, u32), Error> {
-    let key = spool_key(shard, header);
-    if !app.objects.put_new(&key, message).await? {
-        let first = app.objects.get(&key).await?.unwrap_or_default();
-        return answer_of_spooled(app, shard, header, &first).await;
-    }
-    note_spooled(app, shard, &key).await;
-    Ok((header.first_id, header.count))
-}
-
-/// A retry of a request that is spooled already gets the answer of the first.
-async fn answer_of_spooled(
-    app: &App,
-    shard: &ShardName,
-    header: &Header,
-    first: &[u8],
-) -> Result<(Uuid, u32), Error> {
-    let first = Append::parse(first)?.header;
-    if first.key.as_ref().map(|key| &key.body) != header.key.as_ref().map(|key| &key.body) {
-        return Err(Error::KeyReused);
-    }
-    note_spooled(app, shard, &spool_key(shard, header)).await;
-    Ok((first.first_id, first.count))
-}
-
-async fn note_spooled(app: &App, shard: &ShardName, key: &str) {
+    let key = key::spool_key(shard.tenant.as_str(), shard.number, &header.first_id.to_string());
+    app.objects.put(&key, message).await?;
     // Without the note readers find it when the cron has brought it home.
-    let _ = app.catalog.note_spooled(shard.tenant.as_str(), key).await;
-}
-
-fn spool_key(shard: &ShardName, header: &Header) -> String {
-    let request = match &header.key {
-        Some(key) => format!("k-{}", key.key),
-        None => header.first_id.to_string(),
-    };
-    key::spool_key(shard.tenant.as_str(), shard.number, &request)
+    let _ = app.catalog.note_spooled(shard.tenant.as_str(), &key).await;
+    Ok((header.first_id, header.count))
 }
 
 /// A `UUIDv7` whose counter is zero.

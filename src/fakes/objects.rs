@@ -45,17 +45,6 @@ impl ObjectStore for FakeObjects {
         })
     }
 
-    async fn put_new(&self, key: &str, bytes: Vec<u8>) -> Result<bool, PortError> {
-        self.inner.run(PART, &format!("objects.put_new {key}"), || {
-            let mut objects = lock(&self.objects);
-            let new = !objects.contains_key(key);
-            if new {
-                objects.insert(key.to_owned(), bytes);
-            }
-            Ok(new)
-        })
-    }
-
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, PortError> {
         self.inner.run(PART, &format!("objects.get {key}"), || Ok(self.bytes(key)))
     }

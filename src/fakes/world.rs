@@ -202,7 +202,7 @@ impl Meter for FakeClock {
         let calls = lock(&self.0.calls);
         let count = |verb: &str| calls.get(verb).copied().unwrap_or_default();
         Counts {
-            r2_writes: count("objects.put") + count("objects.put_new"),
+            r2_writes: count("objects.put"),
             r2_reads: count("objects.get") + count("objects.get_range"),
             r2_lists: count("objects.list"),
             r2_deletes: count("objects.delete"),

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use worker::{
-    Bucket, Conditional, Range,
+    Bucket, Range,
     send::{SendFuture, SendWrapper},
 };
 
@@ -39,13 +39,6 @@ impl ObjectStore for R2Objects {
         meter::R2_WRITES.add(1);
         let put = SendFuture::new(async { self.0.put(key, bytes).execute().await });
         put.await.map(|_| ()).map_err(port_error("objects"))
-    }
-
-    async fn put_new(&self, key: &str, bytes: Vec<u8>) -> Result<bool, PortError> {
-        meter::R2_WRITES.add(1);
-        let absent = Conditional { etag_does_not_match: Some("*".into()), ..Conditional::default() };
-        let put = SendFuture::new(async { self.0.put(key, bytes).only_if(absent).execute().await });
-        put.await.map(|written| written.is_some()).map_err(port_error("objects"))
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, PortError> {

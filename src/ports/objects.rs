@@ -17,9 +17,6 @@ pub trait ObjectStore: Send + Sync {
     /// Writes the object; visible to `get` once this returns. Writing it again is harmless.
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), PortError>;
 
-    /// Writes the object unless there is one of that key; says whether it wrote.
-    async fn put_new(&self, key: &str, bytes: Vec<u8>) -> Result<bool, PortError>;
-
     /// The whole object, or `None` when there is none.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, PortError>;
 

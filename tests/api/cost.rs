@@ -12,7 +12,7 @@ fn records(n: u64, from: u64) -> Vec<Value> {
 }
 
 fn writes(service: &Service) -> u64 {
-    service.world.calls("objects.put") + service.world.calls("objects.put_new")
+    service.world.calls("objects.put")
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_warm_lone_post_asks_nobody_but_its_shard() {
     let service = Service::new();
     service.store(&log("api", "cold")).await;
     let asked = || {
-        ["catalog.service_configs", "catalog.spooled", "catalog.add", "objects.get", "objects.put_new"]
+        ["catalog.service_configs", "catalog.spooled", "catalog.add", "objects.get", "objects.put"]
             .map(|verb| service.world.calls(verb))
     };
     let before = asked();

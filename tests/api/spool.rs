@@ -9,51 +9,46 @@ fn waiting(service: &Service) -> usize {
     service.world.objects.keys().iter().filter(|key| key.starts_with("spool/")).count()
 }
 
-async fn store_with(service: &Service, key: Option<&str>) -> Vec<String> {
-    let body = json!([log("api", "one"), log("web", "two")]).to_string();
-    let headers: Vec<(&str, &str)> = key.iter().map(|key| ("idempotency-key", *key)).collect();
-    ids(&service.post_with("/api/v1/logs/batch", &headers, body).await.ok())
+async fn store(service: &Service) -> Vec<String> {
+    let body = json!([log("api", "one"), log("web", "two")]);
+    ids(&service.post("/api/v1/logs/batch", &body).await.ok())
 }
 
 #[tokio::test]
 async fn what_a_shard_cannot_take_is_found_at_once_and_comes_home_once() {
     for persisted in [false, true] {
-        for key in [None, Some("k")] {
-            let context = format!("persisted={persisted} {key:?}");
-            let service = Service::new();
-            service.world.fail("shards.append", persisted, 1);
-            let stored = store_with(&service, key).await;
-            assert_eq!(waiting(&service), 1, "{context}");
-            assert_eq!(service.get("/admin/self-healing").await.ok()["spooled"], 1);
-            service.holds_exactly(&stored, &format!("{context}, spooled")).await;
-            for id in &stored {
-                assert_eq!(service.get(&format!("/api/v1/logs/{id}/full")).await.ok()["id"], json!(id));
-            }
-            service.flush().await;
-            assert_eq!(waiting(&service), 0, "{context}");
-            assert_eq!(service.get("/admin/self-healing").await.ok()["spooled"], 0);
-            service.holds_exactly(&stored, &format!("{context}, home")).await;
-            service.world.shards.crash();
-            service.flush().await;
-            service.holds_exactly(&stored, &format!("{context}, crashed")).await;
+        let context = format!("persisted={persisted}");
+        let service = Service::new();
+        service.world.fail("shards.append", persisted, 1);
+        let stored = store(&service).await;
+        assert_eq!(waiting(&service), 1, "{context}");
+        assert_eq!(service.get("/admin/self-healing").await.ok()["spooled"], 1);
+        service.holds_exactly(&stored, &format!("{context}, spooled")).await;
+        for id in &stored {
+            assert_eq!(service.get(&format!("/api/v1/logs/{id}/full")).await.ok()["id"], json!(id));
         }
+        service.flush().await;
+        assert_eq!(waiting(&service), 0, "{context}");
+        assert_eq!(service.get("/admin/self-healing").await.ok()["spooled"], 0);
+        service.holds_exactly(&stored, &format!("{context}, home")).await;
+        service.world.shards.crash();
+        service.flush().await;
+        service.holds_exactly(&stored, &format!("{context}, crashed")).await;
     }
 }
 
 #[tokio::test]
 async fn an_append_that_was_taken_and_flushed_before_the_drain_comes_home_once() {
-    for key in [None, Some("k")] {
-        let service = Service::new();
-        service.world.fail("shards.append", true, 1);
-        let stored = store_with(&service, key).await;
-        service.world.turn_clock(HOUR_MS);
-        service.world.shards.wake_due(service.world.now_ms()).await.unwrap();
-        assert_eq!((service.world.catalog.keys().len(), waiting(&service)), (1, 1));
-        service.holds_exactly(&stored, "in the spool and in a segment").await;
-        assert_eq!(jobs::spool::drain(&service.app).await, Ok(1));
-        service.flush().await;
-        service.holds_exactly(&stored, "home").await;
-    }
+    let service = Service::new();
+    service.world.fail("shards.append", true, 1);
+    let stored = store(&service).await;
+    service.world.turn_clock(HOUR_MS);
+    service.world.shards.wake_due(service.world.now_ms()).await.unwrap();
+    assert_eq!((service.world.catalog.keys().len(), waiting(&service)), (1, 1));
+    service.holds_exactly(&stored, "in the spool and in a segment").await;
+    assert_eq!(jobs::spool::drain(&service.app).await, Ok(1));
+    service.flush().await;
+    service.holds_exactly(&stored, "home").await;
 }
 
 #[tokio::test]
@@ -77,8 +72,8 @@ async fn a_drain_stopped_anywhere_is_run_again() {
                 let context = format!("{call} persisted={persisted} crash={crash} flushed={flushed_between}");
                 let service = Service::new();
                 service.world.fail("shards.append", false, 2);
-                let mut stored = store_with(&service, None).await;
-                stored.extend(store_with(&service, Some("k")).await);
+                let mut stored = store(&service).await;
+                stored.extend(store(&service).await);
                 assert_eq!(waiting(&service), 2);
                 service.world.fail(call, persisted, 1);
                 let _ = jobs::spool::drain(&service.app).await;
@@ -97,7 +92,6 @@ async fn a_drain_stopped_anywhere_is_run_again() {
                 service.holds_exactly(&stored, &format!("{context}, drained")).await;
                 service.flush().await;
                 service.holds_exactly(&stored, &format!("{context}, flushed")).await;
-                assert_eq!(store_with(&service, Some("k")).await, stored[2..], "{context}");
             }
         }
     }
@@ -109,7 +103,7 @@ async fn an_object_that_was_not_noted_is_found_by_listing() {
         let service = Service::new();
         service.world.fail("shards.append", false, 1);
         service.world.fail("catalog.note_spooled", persisted, 1);
-        let stored = store_with(&service, None).await;
+        let stored = store(&service).await;
         assert_eq!(jobs::spool::drain(&service.app).await, Ok(1));
         service.holds_exactly(&stored, "home").await;
         assert_eq!(jobs::spool::drain(&service.app).await, Ok(0));
@@ -117,50 +111,20 @@ async fn an_object_that_was_not_noted_is_found_by_listing() {
 }
 
 #[tokio::test]
-async fn a_retry_of_a_spooled_request_gets_its_answer_wherever_the_shard_is() {
-    let service = Service::new();
-    service.world.fail("shards.append", false, 2);
-    let first = store_with(&service, Some("k")).await;
-    assert_eq!(store_with(&service, Some("k")).await, first, "the shard is still away");
-    service.world.mend();
-    assert_eq!(store_with(&service, Some("k")).await, first, "the shard is back, the spool not drained");
-    service.holds_exactly(&first, "three times").await;
-    jobs::spool::drain(&service.app).await.unwrap();
-    assert_eq!(store_with(&service, Some("k")).await, first, "home");
-    service.flush().await;
-    assert_eq!(store_with(&service, Some("k")).await, first, "flushed");
-    service.holds_exactly(&first, "five times").await;
-}
-
-#[tokio::test]
-async fn a_key_reused_while_the_shard_is_away_is_422() {
-    let service = Service::new();
-    service.world.fail("shards.append", false, 2);
-    store_with(&service, Some("k")).await;
-    for _ in ["the shard is away", "the shard is back"] {
-        let other = json!([log("api", "other")]).to_string();
-        let answer = service.post_with("/api/v1/logs/batch", &[("idempotency-key", "k")], other).await;
-        assert_eq!(answer.error().0, 422);
-    }
-}
-
-#[tokio::test]
-async fn a_request_that_was_refused_for_want_of_shard_and_bucket_is_not_doubled_by_its_retry() {
-    for shard in [false, true] {
-        for bucket in [false, true] {
-            let context = format!("shard took it: {shard}, bucket took it: {bucket}");
-            let service = Service::new();
-            service.world.fail("shards.append", shard, 1);
-            service.world.fail("objects.put_new", bucket, 1);
-            let body = json!([log("api", "one")]).to_string();
-            let send = || service.post_with("/api/v1/logs/batch", &[("idempotency-key", "k")], body.clone());
-            assert_eq!(send().await.error(), (503, "unavailable".into(), None), "{context}");
-            let stored = ids(&send().await.ok());
-            jobs::spool::drain(&service.app).await.unwrap();
-            service.holds_exactly(&stored, &context).await;
-            service.flush().await;
-            service.holds_exactly(&stored, &context).await;
-        }
+async fn a_request_with_a_key_is_not_spooled_and_its_retry_is_stored_once() {
+    for persisted in [false, true] {
+        let context = format!("the shard took it: {persisted}");
+        let service = Service::new();
+        service.world.fail("shards.append", persisted, 1);
+        let body = json!([log("api", "one")]).to_string();
+        let send = || service.post_with("/api/v1/logs/batch", &[("idempotency-key", "k")], body.clone());
+        assert_eq!(send().await.error(), (503, "unavailable".into(), None), "{context}");
+        assert_eq!(waiting(&service), 0, "{context}");
+        let stored = ids(&send().await.ok());
+        service.holds_exactly(&stored, &context).await;
+        service.flush().await;
+        assert_eq!(ids(&send().await.ok()), stored, "{context}");
+        service.holds_exactly(&stored, &context).await;
     }
 }
 
@@ -169,7 +133,7 @@ async fn without_a_key_a_refused_request_leaves_nothing_unless_a_part_took_it() 
     for (shard, bucket, left) in [(false, false, 0), (true, false, 1), (false, true, 1), (true, true, 1)] {
         let service = Service::new();
         service.world.fail("shards.append", shard, 1);
-        service.world.fail("objects.put_new", bucket, 1);
+        service.world.fail("objects.put spool", bucket, 1);
         assert_eq!(service.post("/logs", &log("api", "m")).await.error().0, 503);
         service.flush().await;
         let counts = service.counts().await;
@@ -181,7 +145,7 @@ async fn without_a_key_a_refused_request_leaves_nothing_unless_a_part_took_it() 
 async fn an_object_that_cannot_be_read_stays_and_keeps_no_other() {
     let service = Service::new();
     service.world.fail("shards.append", false, 2);
-    store_with(&service, None).await;
+    store(&service).await;
     let bad = service.world.objects.keys().remove(0);
     let good: Vec<Value> =
         service.store_all(&[log("api", "good")]).await.into_iter().map(Value::String).collect();
@@ -193,23 +157,10 @@ async fn an_object_that_cannot_be_read_stays_and_keeps_no_other() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_forgotten_may_be_spooled_again() {
-    let service = Service::new();
-    let mut stored = Vec::new();
-    for _ in 0..3 {
-        service.world.fail("shards.append", false, 1);
-        stored.extend(store_with(&service, Some("k")).await);
-        service.flush().await;
-        service.world.turn_clock(HOUR_MS);
-    }
-    service.holds_exactly(&stored, "three times an hour").await;
-}
-
-#[tokio::test]
 async fn a_damaged_object_of_the_spool_hides_nothing_else() {
     let service = Service::new();
     service.world.fail("shards.append", false, 1);
-    store_with(&service, None).await;
+    store(&service).await;
     let bad = service.world.objects.keys().remove(0);
     service.world.objects.overwrite(&bad, b"damaged".to_vec());
     let id = service.store(&log("api", "good")).await;

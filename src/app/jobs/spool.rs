@@ -7,7 +7,7 @@ use crate::{
         shard::{Append, append},
         tenant::Tenant,
     },
-    ports::{ShardName, shards::Appended},
+    ports::ShardName,
 };
 
 /// Brings home every object of the spool; answers how many. It goes by the bucket and not by the
@@ -54,10 +54,7 @@ async fn bring_home(app: &App, key: &str) -> Result<(), Error> {
     if find::find_in_shards_and_segments(app, &tenant, parsed.header.first_id).await?.is_some() {
         return Ok(());
     }
-    // By its id and not by the object's key: one idempotency key can be spooled again when it is forgotten.
-    let message = append::with_spool(&parsed, &parsed.header.first_id.to_string())?;
-    match app.shards.append(&ShardName { tenant, number }, message).await? {
-        // The first request with this key is stored: this one was its retry.
-        Appended::Stored { .. } | Appended::KeyReused => Ok(()),
-    }
+    let message = append::with_spool(&parsed, key)?;
+    app.shards.append(&ShardName { tenant, number }, message).await?;
+    Ok(())
 }
