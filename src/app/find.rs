@@ -4,71 +4,68 @@
 use uuid::Uuid;
 
 use super::{
-    App, Error, ingest,
-    scan::{self, Fresh, Stats, Vanished},
+    App, Error,
+    fresh::{self, Copies},
+    ingest,
+    scan::{self, Stats, Vanished},
     search::Stored,
 };
 use crate::{
-    engine::{
-        query::TimeRange,
-        record::{model::Record, timestamp::Timestamp},
-        tenant::Tenant,
-    },
+    engine::{query::TimeRange, record::timestamp::Timestamp, tenant::Tenant},
     ports::{CatalogEntry, PortError},
 };
 
-/// Times that a look-up begins anew because a segment was replaced under it.
+/// Times that the catalog is asked again because a segment was replaced while it was read.
 const MAX_TRIES: usize = 3;
 
 pub async fn find(app: &App, tenant: &Tenant, id: Uuid) -> Result<Option<Stored>, Error> {
-    find_in(app, tenant, id, true).await
+    let mut stats = Stats::default();
+    let mut found = None;
+    let look = |text: &[u8], _: &mut Stats| pick(text, id, &mut found);
+    let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::Allowed, &mut stats, look).await?;
+    if let Some(line) = found {
+        return Ok(Some(Stored { line, key: None }));
+    }
+    let stored = in_segments(app, tenant, id, |entry| fresh.covers(entry), &mut stats).await?;
+    if stored.is_none() && fresh.partial { Err(unknown()) } else { Ok(stored) }
 }
 
-/// The same without looking into the spool: for the job that empties it.
-pub(super) async fn find_in_shards_and_segments(
+/// The same in segments alone, without those that `covered` names.
+pub(super) async fn in_segments(
     app: &App,
     tenant: &Tenant,
     id: Uuid,
+    covered: impl Fn(&CatalogEntry) -> bool + Send,
+    stats: &mut Stats,
 ) -> Result<Option<Stored>, Error> {
-    find_in(app, tenant, id, false).await
-}
-
-async fn find_in(app: &App, tenant: &Tenant, id: Uuid, spool: bool) -> Result<Option<Stored>, Error> {
     let Some(received_at) = ingest::received_at(id) else { return Ok(None) };
     let mut tries = 0;
     'again: loop {
         tries += 1;
-        let mut stats = Stats::default();
-        let fresh = if spool {
-            Fresh::read(app, tenant, TimeRange::ALL, &mut stats).await?
-        } else {
-            Fresh::of_shards(app, tenant, TimeRange::ALL).await
-        };
-        let mut found = None;
-        fresh.for_each_text(TimeRange::ALL, |text| pick(text, id, &mut found))?;
-        if let Some(record) = found {
-            return Ok(Some(Stored { record, key: None }));
-        }
+        let mut passed_over = false;
         for entry in app.catalog.received_at(tenant, received_at).await? {
-            if fresh.covers(&entry) {
+            if covered(&entry) {
                 continue;
             }
-            match find_in_segment(app, &entry, id, received_at, &mut stats).await {
+            let why = match find_in_segment(app, &entry, id, received_at, stats).await {
                 Ok(Ok(Some(stored))) => return Ok(Some(stored)),
-                Ok(Ok(None)) => {}
+                Ok(Ok(None)) => continue,
                 Ok(Err(Vanished)) if tries < MAX_TRIES => continue 'again,
-                Ok(Err(Vanished)) => stats.pass_over(app, &entry, "it is not in the bucket"),
-                Err(Error::Corrupt(corrupt)) => stats.pass_over(app, &entry, &corrupt.to_string()),
+                Ok(Err(Vanished)) => "it is not in the bucket".to_owned(),
+                Err(Error::Corrupt(corrupt)) => corrupt.to_string(),
                 Err(error) => return Err(error),
-            }
+            };
+            stats.pass_over(app, &entry, &why);
+            passed_over = true;
         }
-        if fresh.partial || stats.partial {
-            // "There is none" would be a guess.
-            let reason = "a shard or segment that may hold the record cannot be read".into();
-            return Err(Error::Unavailable(PortError { part: "store", reason }));
-        }
-        return Ok(None);
+        return if passed_over { Err(unknown()) } else { Ok(None) };
     }
+}
+
+/// "There is none" would be a guess.
+fn unknown() -> Error {
+    let reason = "a shard or segment that may hold the record cannot be read".into();
+    Error::Unavailable(PortError { part: "store", reason })
 }
 
 async fn find_in_segment(
@@ -88,13 +85,13 @@ async fn find_in_segment(
     if read.await?.is_err() {
         return Ok(Err(Vanished));
     }
-    Ok(Ok(found.map(|record| Stored { record, key: Some(open.key()) })))
+    Ok(Ok(found.map(|line| Stored { line, key: Some(open.key()) })))
 }
 
-fn pick(text: &[u8], id: Uuid, found: &mut Option<Record>) -> Result<(), Error> {
+fn pick(text: &[u8], id: Uuid, found: &mut Option<Box<[u8]>>) -> Result<(), Error> {
     scan::for_each_row(text, |row| {
         if row.head.id == id && found.is_none() {
-            *found = Some(row.record()?);
+            *found = Some(row.line.into());
         }
         Ok(())
     })

@@ -1,13 +1,18 @@
 //! Taking records in: normalise, number, encode, make durable.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::{App, Error, configs};
 use crate::{
     engine::{
-        block::{key, rows},
+        block::{
+            MAX_ROW_BYTES, key,
+            rows::{self, TooLong},
+        },
         record::{
-            model::{Record, SourceType},
+            model::SourceType,
             normalise::{self, RawRecord},
             rejection::Rejection,
             timestamp::Timestamp,
@@ -22,10 +27,12 @@ use crate::{
 /// Ids of one request differ in their last 20 bits only.
 const COUNTER_BITS: u32 = 20;
 
-/// What came in one request, parsed; a record that could not be read is there as its rejection.
+/// What came in one request. `records` gives each record when it is asked for, and one that could not be
+/// read as its rejection: they are taken one at a time, because a batch of trees takes up to 60 times the
+/// memory of its text.
 #[derive(Clone, Debug)]
-pub struct Batch {
-    pub records: Vec<Result<RawRecord, Rejection>>,
+pub struct Batch<I> {
+    pub records: I,
     pub source: SourceType,
     pub key: Option<RequestKey>,
 }
@@ -40,56 +47,69 @@ pub struct Taken {
 }
 
 /// Stores what is good of a batch. When this returns, every id in it is durable and can be found.
-pub async fn ingest(app: &App, tenant: &Tenant, batch: Batch) -> Result<Taken, Error> {
+pub async fn ingest<I>(app: &App, tenant: &Tenant, batch: Batch<I>) -> Result<Taken, Error>
+where
+    I: IntoIterator<Item = Result<RawRecord, Rejection>>,
+{
     let known = configs::known_or_last(app, tenant).await;
     let received_at = app.now();
     let first_id = first_id(received_at, app.random.bits());
-    let (records, mut taken) = normalise_all(batch.records, batch.source, first_id, received_at, &known);
-    if records.is_empty() {
+    let (blocks, count, mut taken) = encode(batch.records, batch.source, first_id, received_at, &known)?;
+    if count == 0 {
         return Ok(taken);
     }
-
-    let mut classes: Vec<(u32, Vec<&Record>)> = Vec::new();
-    for record in &records {
-        let ttl_days = known.ttl_days(&record.service);
-        match classes.iter_mut().find(|(days, _)| *days == ttl_days) {
-            Some((_, records)) => records.push(record),
-            None => classes.push((ttl_days, vec![record])),
-        }
-    }
-    let mut blocks = Vec::with_capacity(classes.len());
-    for (ttl_days, records) in classes {
-        for block in rows::encode(records)? {
-            blocks.push((retention::class_of(ttl_days), block));
-        }
-    }
-    let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
     let header = Header { first_id, count, key: batch.key, spool: None, blocks: Vec::new() };
-    let (first_id, count) = keep(app, tenant, &header, append::encode(header.clone(), &blocks)?).await?;
+    let message = append::encode(header.clone(), &blocks)?;
+    drop(blocks);
+    let (first_id, count) = keep(app, tenant, &header, message).await?;
     taken.ids = (0..count as usize).map(|nth| nth_id(first_id, nth)).collect();
     Ok(taken)
 }
 
-/// The records that are good, numbered without a gap, and the rejections of the others.
-fn normalise_all(
-    raw: Vec<Result<RawRecord, Rejection>>,
+/// A block with its retention class.
+type Block = (String, rows::Encoded);
+
+/// Normalises each record, numbers those that are good without a gap, and encodes each in the blocks of its
+/// retention class before it looks at the next. Answers the blocks, how many records are in them, and the
+/// rejections of the others.
+fn encode(
+    raw: impl IntoIterator<Item = Result<RawRecord, Rejection>>,
     source: SourceType,
     first_id: Uuid,
     received_at: Timestamp,
     known: &configs::Known,
-) -> (Vec<Record>, Taken) {
+) -> Result<(Vec<Block>, u32, Taken), Error> {
     let max_age_ms = |service: &str| u64::from(known.ttl_days(service)) * retention::DAY_MS.unsigned_abs();
     let context = normalise::Context { received_at, max_age_ms: &max_age_ms, source };
+    let mut classes: BTreeMap<u32, rows::Encoder> = BTreeMap::new();
     let mut taken = Taken::default();
-    let mut records = Vec::with_capacity(raw.len());
+    let mut count = 0;
     for (index, raw) in raw.into_iter().enumerate() {
-        let id = nth_id(first_id, records.len());
-        match raw.and_then(|raw| normalise::normalise(raw, id, &context)) {
-            Ok(record) => records.push(record),
-            Err(rejection) => taken.rejected.push((index, rejection)),
+        let id = nth_id(first_id, count as usize);
+        let record = match raw.and_then(|raw| normalise::normalise(raw, id, &context)) {
+            Ok(record) => record,
+            Err(rejection) => {
+                taken.rejected.push((index, rejection));
+                continue;
+            }
+        };
+        match classes.entry(known.ttl_days(&record.service)).or_default().push(&record)? {
+            Ok(()) => count += 1,
+            Err(TooLong { row_bytes }) => taken.rejected.push((index, too_long(row_bytes))),
         }
     }
-    (records, taken)
+    let blocks = classes.into_iter().flat_map(|(ttl_days, encoder)| {
+        encoder.finish().into_iter().map(move |block| (retention::class_of(ttl_days), block))
+    });
+    Ok((blocks.collect(), count, taken))
+}
+
+fn too_long(row_bytes: usize) -> Rejection {
+    let message = format!(
+        "expected a record whose stored form is not larger than {MAX_ROW_BYTES} bytes, got {row_bytes}: \
+         numbers such as 1e15 are stored in full"
+    );
+    Rejection::new(Rejection::RECORD_TOO_LARGE, message)
 }
 
 /// Makes an append durable in its shard, or in the spool when the shard cannot be reached. Answers the
@@ -101,17 +121,19 @@ async fn keep(app: &App, tenant: &Tenant, header: &Header, message: Vec<u8>) -> 
     let shards = u128::from(app.settings.shards_per_tenant);
     let spread = match &header.key {
         // The same key must meet the same shard again.
-        Some(key) => u128::from_str_radix(key.key.get(..16).unwrap_or_default(), 16).unwrap_or_default(),
+        Some(key) => key.key.as_u128(),
         None => app.random.bits(),
     };
     let number = u32::try_from(spread % shards).unwrap_or_default();
     let shard = ShardName { tenant: tenant.clone(), number };
-    match app.shards.append(&shard, message.clone()).await {
-        Ok(Appended::Stored { first_id, count, .. }) => Ok((first_id, count)),
-        Ok(Appended::KeyReused) => Err(Error::KeyReused),
-        Err(error) if header.key.is_some() => Err(error.into()),
+    // What may have to be spooled is kept until the shard has answered.
+    let copy = header.key.is_none().then(|| message.clone());
+    match (app.shards.append(&shard, message).await, copy) {
+        (Ok(Appended::Stored { first_id, count, .. }), _) => Ok((first_id, count)),
+        (Ok(Appended::KeyReused), _) => Err(Error::KeyReused),
+        (Err(error), None) => Err(error.into()),
         // The append may have taken effect all the same: readers and the drain tell records apart by id.
-        Err(_) => spool(app, &shard, header, message).await,
+        (Err(_), Some(message)) => spool(app, &shard, header, message).await,
     }
 }
 

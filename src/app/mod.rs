@@ -4,6 +4,7 @@ pub mod configs;
 pub mod error;
 pub mod find;
 pub mod flush;
+pub mod fresh;
 pub mod health;
 pub mod ingest;
 pub mod jobs;

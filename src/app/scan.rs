@@ -1,31 +1,24 @@
-//! Where a tenant's rows are: the spool, the shards' logs, the segments; and reading them with a bound
-//! on what one request may cost.
-//!
-//! The order in which they are asked makes a read fresh and exact: spool, then shards, then catalog.
-//! A row moves only forwards along that line and is written in the new place before it leaves the old
-//! one, so no row is missed; a segment that a shard's answer covers already is passed over, and rows
-//! are told apart by id where a place may hold them twice.
+//! Segments: walking those that a read concerns, and reading them with a bound on what one request may
+//! cost. What is not in segments yet is in `fresh`.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use serde::Serialize;
-use uuid::Uuid;
 
-use super::{App, Error, find};
+use super::{App, Error, fresh::Fresh};
 use crate::{
     engine::{
         block::{
-            Corrupt, Footer, reader,
+            Corrupt, Footer, Rollup, reader,
             rows::{self, Row},
         },
         query::TimeRange,
         record::timestamp::Timestamp,
-        shard::Append,
         tenant::Tenant,
     },
     ports::{
-        CatalogEntry, PortError,
+        CatalogEntry,
         catalog::{After, Detail},
     },
 };
@@ -36,11 +29,11 @@ const WHOLE_BELOW_BYTES: u64 = 512 << 10;
 /// Blocks that lie together are read together up to this many bytes.
 const MAX_READ_BYTES: u64 = 4 << 20;
 
-/// Catalog entries asked for at once.
-const CATALOG_PAGE: usize = 200;
-
-/// Spooled objects a reader looks into; while there are more, answers are partial.
-const MAX_SPOOLED: usize = 200;
+/// Catalog entries of a first page. An entry may take 2 MB, so the pages behind it are as long as the
+/// entries before them were short.
+const FIRST_PAGE: usize = 8;
+const MAX_PAGE: usize = 200;
+const PAGE_BYTES: usize = 2 << 20;
 
 /// What reading has cost so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -65,115 +58,6 @@ impl Stats {
     }
 }
 
-/// What waits in front of the segments: appends of the spool and of the shards.
-pub struct Fresh {
-    /// Of the shards.
-    appends: Vec<Bytes>,
-    /// Of the spool, without those that a shard has too. A segment may have one of them.
-    spooled: Vec<Bytes>,
-    /// For each shard that answered: segments from this sequence number on are in `appends`.
-    covered: Vec<(u32, u64)>,
-    pub partial: bool,
-}
-
-impl Fresh {
-    /// Asks the spool and every shard for what overlaps the range.
-    pub async fn read(
-        app: &App,
-        tenant: &Tenant,
-        range: TimeRange,
-        stats: &mut Stats,
-    ) -> Result<Self, Error> {
-        let keys = app.catalog.spooled(tenant, MAX_SPOOLED).await?;
-        let (mut spooled, mut partial) = (Vec::new(), keys.len() >= MAX_SPOOLED);
-        for key in &keys {
-            stats.r2_reads += 1;
-            // One that is gone has come home since: its shard has it.
-            let Some(bytes) = app.objects.get(key).await?.map(Bytes::from) else { continue };
-            stats.bytes_read += bytes.len() as u64;
-            match Append::parse(&bytes) {
-                Ok(append) => spooled.push((append.header.first_id, bytes)),
-                Err(corrupt) => {
-                    app.journal.error(&format!("spooled {key} was passed over: {corrupt}"));
-                    partial = true;
-                }
-            }
-        }
-        let mut fresh = Self::of_shards(app, tenant, range).await;
-        fresh.partial |= partial;
-        if spooled.is_empty() {
-            return Ok(fresh);
-        }
-        let held = fresh.appends.iter().map(|bytes| Ok(Append::parse(bytes)?.header.first_id));
-        let held = held.collect::<Result<HashSet<Uuid>, Corrupt>>()?;
-        let waiting = spooled.into_iter().filter(|(first_id, _)| !held.contains(first_id));
-        fresh.spooled = waiting.map(|(_, bytes)| bytes).collect();
-        Ok(fresh)
-    }
-
-    /// The same without what segments have already: for counts, which do not tell rows apart by id.
-    pub async fn read_distinct(
-        app: &App,
-        tenant: &Tenant,
-        range: TimeRange,
-        stats: &mut Stats,
-    ) -> Result<Self, Error> {
-        let mut fresh = Self::read(app, tenant, range, stats).await?;
-        for bytes in std::mem::take(&mut fresh.spooled) {
-            let first_id = Append::parse(&bytes)?.header.first_id;
-            match find::find_in_shards_and_segments(app, tenant, first_id).await {
-                Ok(Some(_)) => {}
-                Ok(None) => fresh.spooled.push(bytes),
-                Err(Error::Unavailable(_)) => {
-                    fresh.partial = true;
-                    fresh.spooled.push(bytes);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(fresh)
-    }
-
-    /// Asks the shards alone.
-    pub async fn of_shards(app: &App, tenant: &Tenant, range: TimeRange) -> Self {
-        let mut fresh =
-            Self { appends: Vec::new(), spooled: Vec::new(), covered: Vec::new(), partial: false };
-        for shard in app.shards_of(tenant) {
-            match app.shards.unflushed(&shard, range).await {
-                Ok(unflushed) => {
-                    fresh.partial |= unflushed.truncated;
-                    fresh.covered.push((shard.number, unflushed.from_seq));
-                    fresh.appends.extend(unflushed.appends);
-                }
-                // What is in segments can still be found; the answer says that it is not all.
-                Err(PortError { .. }) => fresh.partial = true,
-            }
-        }
-        fresh
-    }
-
-    /// The text of every block that overlaps the range.
-    pub fn for_each_text(
-        &self,
-        range: TimeRange,
-        mut each: impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        for bytes in self.appends.iter().chain(&self.spooled) {
-            let append = Append::parse(bytes)?;
-            for (head, block) in append.blocks() {
-                if range.overlaps(head.min_time, head.max_time) {
-                    each(&rows::decode(head.codec, block)?)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub fn covers(&self, entry: &CatalogEntry) -> bool {
-        self.covered.iter().any(|(shard, from)| entry.id.shard == *shard && entry.id.first_seq >= *from)
-    }
-}
-
 /// Walks a tenant's segments that overlap a range, newest first, without those that `fresh` covers.
 pub struct Segments<'a> {
     app: &'a App,
@@ -181,13 +65,15 @@ pub struct Segments<'a> {
     range: TimeRange,
     detail: Detail,
     page: std::vec::IntoIter<CatalogEntry>,
+    page_len: usize,
     after: Option<After>,
     done: bool,
 }
 
 impl<'a> Segments<'a> {
     pub fn new(app: &'a App, tenant: &'a Tenant, range: TimeRange, detail: Detail) -> Self {
-        Self { app, tenant, range, detail, page: Vec::new().into_iter(), after: None, done: false }
+        let page = Vec::new().into_iter();
+        Self { app, tenant, range, detail, page, page_len: FIRST_PAGE, after: None, done: false }
     }
 
     pub async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
@@ -196,21 +82,28 @@ impl<'a> Segments<'a> {
                 Some(entry) if fresh.covers(&entry) => {}
                 Some(entry) => return Ok(Some(entry)),
                 None if self.done => return Ok(None),
-                None => {
-                    let page = self
-                        .app
-                        .catalog
-                        .segments(self.tenant, self.range, self.after.as_ref(), CATALOG_PAGE, self.detail)
-                        .await?;
-                    self.done = page.len() < CATALOG_PAGE;
-                    self.after = page
-                        .last()
-                        .map(|entry| After { max_time_ms: entry.max_time.as_ms(), key: entry.key.clone() });
-                    self.page = page.into_iter();
-                }
+                None => self.turn().await?,
             }
         }
     }
+
+    async fn turn(&mut self) -> Result<(), Error> {
+        let (catalog, after) = (&self.app.catalog, self.after.as_ref());
+        let page = catalog.segments(self.tenant, self.range, after, self.page_len, self.detail).await?;
+        self.done = page.len() < self.page_len;
+        self.after =
+            page.last().map(|entry| After { max_time_ms: entry.max_time.as_ms(), key: entry.key.clone() });
+        let bytes: usize = page.iter().map(weight).sum();
+        self.page_len = (PAGE_BYTES * page.len() / bytes.max(1)).clamp(FIRST_PAGE, MAX_PAGE);
+        self.page = page.into_iter();
+        Ok(())
+    }
+}
+
+/// About the bytes that an entry takes in memory.
+fn weight(entry: &CatalogEntry) -> usize {
+    let minutes = |rollup: &Rollup| rollup.counts.values().map(BTreeMap::len).sum::<usize>();
+    1_000 + entry.services.len() * 300 + entry.rollup.as_ref().map_or(0, minutes) * 60
 }
 
 /// A segment that was in the catalog and whose object is gone: it was rewritten or expired meanwhile.

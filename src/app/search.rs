@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::{
     App, Error,
-    scan::{self, Fresh, Segments, Stats, Vanished},
+    fresh::{self, Copies},
+    scan::{self, Segments, Stats, Vanished},
 };
 use crate::{
     engine::{
         block::rows::Row,
         query::{Collector, Filter, Position, TimeRange},
-        record::{model::Record, timestamp::Timestamp},
+        record::timestamp::Timestamp,
         tenant::Tenant,
     },
     ports::{CatalogEntry, catalog::Detail},
@@ -39,10 +40,15 @@ pub struct Search {
     pub after: Option<Position>,
 }
 
-/// A record and where it is kept.
+/// Bytes that a row on a page takes besides its line.
+const ROW_BYTES: usize = 200;
+
+/// A record as it is stored, and where it is kept. It stays text: a page of a thousand trees would be more
+/// than an isolate has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
-    pub record: Record,
+    /// The row's JSON, without its newline.
+    pub line: Box<[u8]>,
     /// The segment's key; absent until it is flushed.
     pub key: Option<Arc<str>>,
 }
@@ -81,15 +87,15 @@ async fn once(
         filter.time.end = filter.time.end.min(after.time);
     }
     let mut page = Collector::new(search.offset + search.limit + 1);
-    let fresh = Fresh::read(app, tenant, filter.time, &mut stats).await?;
-    stats.partial |= fresh.partial;
     let take = |page: &mut Collector<Stored>, text: &[u8], key: Option<&Arc<str>>, stats: &mut Stats| {
         scan::for_each_row(text, |row| {
             stats.rows_scanned += 1;
             offer(page, search, &filter, &row, key, stats)
         })
     };
-    fresh.for_each_text(filter.time, |text| take(&mut page, text, None, &mut stats))?;
+    let look = |text: &[u8], stats: &mut Stats| take(&mut page, text, None, stats);
+    let fresh = fresh::read(app, tenant, filter.time, Copies::Allowed, &mut stats, look).await?;
+    stats.partial |= fresh.partial;
 
     let mut segments = Segments::new(app, tenant, filter.time, Detail::Summaries);
     let mut cut_at = None;
@@ -158,12 +164,11 @@ fn offer(
         return Ok(());
     }
     let made = || {
-        let record = row.record()?;
-        let matches = filter.matches_text(&record);
+        let matches = filter.terms.is_empty() || filter.matches_text(&row.record()?);
         stats.rows_matched += u64::from(matches);
-        Ok::<_, Error>(matches.then(|| Stored { record, key: key.cloned() }))
+        Ok::<_, Error>(matches.then(|| Stored { line: row.line.into(), key: key.cloned() }))
     };
-    page.offer(at, row.line.len() * 2, made)
+    page.offer(at, row.line.len() + ROW_BYTES, made)
 }
 
 /// `cut_at` is where a search stopped at its bound: everything newer has been looked at.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::held::{Held, Known, Log};
 use crate::{
     engine::{
+        block::key,
         query::TimeRange,
         shard::{
             Append, Header, RequestKey, flush,
@@ -16,7 +17,7 @@ use crate::{
         },
     },
     ports::{
-        Catalog, CatalogEntry, Clock, ObjectStore, PortError, ShardLog, ShardName,
+        Catalog, CatalogEntry, Clock, Journal, ObjectStore, PortError, ShardLog, ShardName,
         shard_log::Table,
         shards::{Appended, Flushed, ShardState, Unflushed},
     },
@@ -31,7 +32,7 @@ const KEYS_KEPT_MS: u64 = 10 * 60 * 1_000;
 const RETRY_MS: u64 = 30_000;
 
 /// An answer to a reader holds no more than this.
-const MAX_REPLY_BYTES: usize = 32 << 20;
+const MAX_REPLY_BYTES: usize = 16 << 20;
 
 pub struct Shard {
     name: ShardName,
@@ -39,6 +40,7 @@ pub struct Shard {
     catalog: Arc<dyn Catalog>,
     objects: Arc<dyn ObjectStore>,
     clock: Arc<dyn Clock>,
+    journal: Arc<dyn Journal>,
     /// Never held across an await.
     state: Mutex<State>,
     flushing: futures::lock::Mutex<()>,
@@ -54,6 +56,8 @@ struct State {
     /// A write has failed, and what it left behind is known to the storage alone.
     stale: bool,
     wakes_at_ms: Option<u64>,
+    /// A flush is running: it wakes the shard again itself when it ends.
+    flushing: bool,
     last_error: Option<String>,
 }
 
@@ -66,6 +70,20 @@ struct Waiting {
     retries: Vec<oneshot::Sender<Result<Appended, PortError>>>,
 }
 
+impl State {
+    /// When the shard must wake for what it holds; `None` when it holds nothing, or a flush is running.
+    fn due_ms(&self, now: u64) -> Option<u64> {
+        let oldest = self.held.logs.iter().filter(|log| log.commits > 0).map(|log| log.oldest_ms).min()?;
+        let full = self.held.logs.len() > 1;
+        match (self.flushing, &self.last_error) {
+            (true, _) => None,
+            (false, Some(_)) => Some(now + RETRY_MS),
+            (false, None) if full => Some(now),
+            (false, None) => Some((oldest + flush::FLUSH_AGE_MS).max(now)),
+        }
+    }
+}
+
 impl Shard {
     /// Opens a shard on what its storage holds.
     pub fn open(
@@ -74,6 +92,7 @@ impl Shard {
         catalog: Arc<dyn Catalog>,
         objects: Arc<dyn ObjectStore>,
         clock: Arc<dyn Clock>,
+        journal: Arc<dyn Journal>,
     ) -> Result<Self, PortError> {
         let held = Held::read(&*log, clock.now_ms())?;
         let state = State { held, ..State::default() };
@@ -83,6 +102,7 @@ impl Shard {
             catalog,
             objects,
             clock,
+            journal,
             state: Mutex::new(state),
             flushing: futures::lock::Mutex::default(),
         })
@@ -108,7 +128,7 @@ impl Shard {
             if let Some(known) =
                 state.held.keys.get(&key.key).filter(|known| known.until_ms.is_none_or(|until| now < until))
             {
-                return Ok(Some(Enqueued::Answered(known.answer(&key.body))));
+                return Ok(Some(Enqueued::Answered(known.answer(key.body))));
             }
             let same = |waiting: &&mut Waiting| waiting.header.key.as_ref().is_some_and(|k| k.key == key.key);
             if let Some(first) = state.waiting.iter_mut().find(same) {
@@ -120,11 +140,18 @@ impl Shard {
                 return Ok(Some(Enqueued::Waits(receiver)));
             }
         }
-        if let Some(spooled) = &header.spool
-            && self.log.was_spooled(spooled)?
-        {
-            let (first_id, count) = (header.first_id, header.count);
-            return Ok(Some(Enqueued::Answered(Appended::Stored { first_id, count, duplicate: true })));
+        if let Some(spooled) = &header.spool {
+            if self.log.was_spooled(spooled)? {
+                let (first_id, count) = (header.first_id, header.count);
+                return Ok(Some(Enqueued::Answered(Appended::Stored { first_id, count, duplicate: true })));
+            }
+            // Two ways home may run at once.
+            let same = |waiting: &&mut Waiting| waiting.header.spool == header.spool;
+            if let Some(first) = state.waiting.iter_mut().find(same) {
+                let (sender, receiver) = oneshot::channel();
+                first.retries.push(sender);
+                return Ok(Some(Enqueued::Waits(receiver)));
+            }
         }
         let (answer, receiver) = oneshot::channel();
         state.hold.arrived(header.count, message.len(), to_f64(now));
@@ -217,7 +244,7 @@ impl Shard {
                 self.log.note_spooled(spooled)?;
             }
             if let Some(key) = &one.header.key {
-                state.held.keys.insert(key.key.clone(), Known::of(&one.header, key, None));
+                state.held.keys.insert(key.key, Known::of(&one.header, key, None));
             }
         }
         if let Some(log) = state.held.logs.last_mut() {
@@ -242,17 +269,15 @@ impl Shard {
 
     /// Makes sure that the shard wakes when its log is due.
     async fn schedule(&self) -> Result<(), PortError> {
+        if self.state().wakes_at_ms.is_none() {
+            // An object that was put to sleep keeps its alarm: setting it again would cost a row.
+            let set_before = self.log.wakes_at().await?;
+            self.state().wakes_at_ms = set_before;
+        }
         let now = self.clock.now_ms();
         let at = {
             let mut state = self.state();
-            let full = state.held.logs.len() > 1;
-            let oldest = state.held.logs.iter().filter(|log| log.commits > 0).map(|log| log.oldest_ms).min();
-            let Some(oldest) = oldest else { return Ok(()) };
-            let due = match (&state.last_error, full) {
-                (Some(_), _) => now + RETRY_MS,
-                (None, true) => now,
-                (None, false) => (oldest + flush::FLUSH_AGE_MS).max(now),
-            };
+            let Some(due) = state.due_ms(now) else { return Ok(()) };
             if state.wakes_at_ms.is_some_and(|at| at <= due) {
                 return Ok(());
             }
@@ -299,43 +324,55 @@ impl Shard {
 
     /// Writes everything committed so far to segments. What is written already is written again the same.
     pub async fn flush(&self) -> Result<Flushed, PortError> {
+        let flushed = self.flush_due(u64::MAX).await;
+        // Without an alarm the next append or read sets one.
+        let _ = self.schedule().await;
+        flushed
+    }
+
+    /// Flushes the tables that are full, and the open one when its oldest log came before this.
+    async fn flush_due(&self, came_before_ms: u64) -> Result<Flushed, PortError> {
         let _one_at_a_time = self.flushing.lock().await;
         let full: Vec<Log> = {
             let mut state = self.sure_state()?;
-            if state.held.logs.last().is_some_and(|log| log.commits > 0) {
+            if state.held.logs.last().is_some_and(|log| log.commits > 0 && log.oldest_ms < came_before_ms) {
                 self.rotate(&mut state)?;
             }
+            state.flushing = true;
             let full = state.held.logs.len().saturating_sub(1);
             state.held.logs.iter().take(full).cloned().collect()
         };
+        let runs = Flushes(self);
+        let flushed = self.flush_logs(&full).await;
+        drop(runs);
+        self.state().last_error = flushed.as_ref().err().map(ToString::to_string);
+        flushed
+    }
+
+    async fn flush_logs(&self, logs: &[Log]) -> Result<Flushed, PortError> {
         let mut flushed = Flushed::default();
-        for log in full {
-            let done = self.flush_log(&log).await;
-            let mut state = self.state();
-            match done {
-                Ok(one) => {
-                    flushed.segments += one.segments;
-                    flushed.rows += one.rows;
-                    flushed.size_bytes += one.size_bytes;
-                    state.last_error = None;
-                }
-                Err(error) => {
-                    state.last_error = Some(error.to_string());
-                    return Err(error);
-                }
-            }
+        for log in logs {
+            let one = self.flush_log(log).await?;
+            flushed.segments += one.segments;
+            flushed.rows += one.rows;
+            flushed.size_bytes += one.size_bytes;
         }
         Ok(flushed)
     }
 
     async fn flush_log(&self, log: &Log) -> Result<Flushed, PortError> {
+        let (tenant, shard) = (self.name.tenant.as_str(), self.name.number);
         let commits = wal::commits(self.log.read(Table::Wal(log.first_seq))?);
-        let segments =
-            flush::segments(self.name.tenant.as_str(), self.name.number, &commits).map_err(log_error)?;
+        let flush = flush::segments(tenant, shard, &commits).map_err(log_error)?;
         drop(commits);
+        for (nth, (bytes, corrupt)) in flush.damaged.into_iter().enumerate() {
+            let key = key::damaged_key(tenant, shard, log.first_seq, nth);
+            self.journal.error(&format!("an append was set aside as {key}: {corrupt}"));
+            self.objects.put(&key, bytes).await?;
+        }
         let mut flushed = Flushed::default();
-        let mut entries = Vec::with_capacity(segments.len());
-        for segment in segments {
+        let mut entries = Vec::with_capacity(flush.segments.len());
+        for segment in flush.segments {
             let entry = CatalogEntry::of(&segment);
             flushed.segments += 1;
             flushed.rows += entry.rows;
@@ -363,7 +400,7 @@ impl Shard {
             for key in &log.keys {
                 let Some(known) = state.held.keys.get_mut(key) else { continue };
                 known.until_ms = Some(until);
-                let request = RequestKey { key: key.clone(), body: known.body.clone() };
+                let request = RequestKey { key: *key, body: known.body };
                 let (first_id, count) = (known.first_id, known.count);
                 let header = Header { first_id, count, key: Some(request), spool: None, blocks: Vec::new() };
                 messages.push(crate::engine::shard::append::encode(header, &[]).map_err(log_error)?);
@@ -382,14 +419,12 @@ impl Shard {
         Ok(())
     }
 
-    /// The shard was woken: flush, and wake again if that failed or more has come.
+    /// The shard was woken: flush what is due, and see to the next time.
     pub async fn woken(&self) -> Result<(), PortError> {
         self.state().wakes_at_ms = None;
-        if self.flush().await.is_err() {
-            let at = self.clock.now_ms() + RETRY_MS;
-            self.state().wakes_at_ms = Some(at);
-            return self.log.wake_at(at).await;
-        }
+        let due = self.clock.now_ms().saturating_sub(flush::FLUSH_AGE_MS) + 1;
+        // What failed is told by `describe`, and tried again when `schedule` says.
+        let _ = self.flush_due(due).await;
         self.schedule().await
     }
 
@@ -425,6 +460,15 @@ struct Leads<'a>(&'a Shard);
 impl Drop for Leads<'_> {
     fn drop(&mut self) {
         self.0.state().led = false;
+    }
+}
+
+/// Held by a running flush; without it a caller that goes away would leave the shard waiting for its end.
+struct Flushes<'a>(&'a Shard);
+
+impl Drop for Flushes<'_> {
+    fn drop(&mut self) {
+        self.0.state().flushing = false;
     }
 }
 

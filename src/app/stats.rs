@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{
     App, Error, configs,
-    scan::{self, Fresh, Segments, Stats},
+    fresh::{self, Copies},
+    scan::{self, Segments, Stats},
 };
 use crate::{
     engine::{
@@ -24,14 +25,14 @@ const HOURS: u32 = 24;
 pub async fn services(app: &App, tenant: &Tenant) -> Result<(Summary, bool), Error> {
     let mut all = Summary::new();
     let mut stats = Stats::default();
-    let fresh = Fresh::read_distinct(app, tenant, TimeRange::ALL, &mut stats).await?;
-    fresh.for_each_text(TimeRange::ALL, |text| {
+    let count = |text: &[u8], _: &mut Stats| {
         scan::for_each_row(text, |row| {
             let bytes = row.line.len() as u64 + 1;
             summary::count(&mut all, &row.head.service, row.head.level, row.head.timestamp, bytes);
             Ok(())
         })
-    })?;
+    };
+    let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::PassedOver, &mut stats, count).await?;
     let mut segments = Segments::new(app, tenant, TimeRange::ALL, Detail::Summaries);
     while let Some(entry) = segments.next(&fresh).await? {
         for (service, theirs) in entry.services {
@@ -75,16 +76,16 @@ pub async fn service(app: &App, tenant: &Tenant, service: &str) -> Result<Servic
         }
     };
     let mut stats = Stats::default();
-    let fresh = Fresh::read_distinct(app, tenant, range, &mut stats).await?;
     let mut unflushed = Rollup::default();
-    fresh.for_each_text(range, |text| {
+    let count = |text: &[u8], _: &mut Stats| {
         scan::for_each_row(text, |row| {
             if row.head.service == service {
                 unflushed.count(service, row.head.level, row.head.timestamp);
             }
             Ok(())
         })
-    })?;
+    };
+    let fresh = fresh::read(app, tenant, range, Copies::PassedOver, &mut stats, count).await?;
     add(&unflushed);
     let mut segments = Segments::new(app, tenant, range, Detail::Rollups);
     while let Some(entry) = segments.next(&fresh).await? {

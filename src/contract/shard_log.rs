@@ -39,7 +39,10 @@ pub async fn shard_log(log: &dyn ShardLog, wake_ms: u64) -> Result<(), Broken> {
     same("what was noted is known", log.was_spooled("a")?, true)?;
     same("and nothing else", log.was_spooled("b")?, false)?;
 
+    same("nothing wakes a new shard", log.wakes_at().await?, None)?;
+    log.wake_at(wake_ms + 1).await?;
     log.wake_at(wake_ms).await?;
+    same("the last alarm counts", log.wakes_at().await?, Some(wake_ms))?;
     log.drop_table(second)?;
     log.drop_table(keys)?;
     same("the log is empty again", log.tables()?, Vec::new())

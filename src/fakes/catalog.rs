@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::world::{Inner, lock};
+use super::world::{Inner, let_others_run, lock};
 use crate::{
     engine::{config::ServiceConfig, query::TimeRange, record::timestamp::Timestamp, tenant::Tenant},
     ports::{
@@ -65,6 +65,7 @@ impl FakeCatalog {
 #[async_trait]
 impl Catalog for FakeCatalog {
     async fn add(&self, segments: &[CatalogEntry]) -> Result<(), PortError> {
+        let_others_run().await;
         self.run("catalog.add", |tables| tables.add(segments))
     }
 

@@ -72,8 +72,8 @@ impl FakeShards {
             return Ok(shard.clone());
         }
         let clock = Arc::new(FakeClock(self.inner.clone()));
-        let shard =
-            Arc::new(Shard::open(name.clone(), log, self.catalog.clone(), self.objects.clone(), clock)?);
+        let (catalog, objects) = (self.catalog.clone(), self.objects.clone());
+        let shard = Arc::new(Shard::open(name.clone(), log, catalog, objects, clock.clone(), clock)?);
         running.insert(name.clone(), shard.clone());
         Ok(shard)
     }
@@ -169,6 +169,10 @@ impl ShardLog for FakeLog {
 
     fn was_spooled(&self, key: &str) -> Result<bool, PortError> {
         self.run("log.was_spooled", |state| state.spooled.contains(key))
+    }
+
+    async fn wakes_at(&self) -> Result<Option<u64>, PortError> {
+        self.run("log.wakes_at", |state| state.wakes_at)
     }
 
     async fn wake_at(&self, ms: u64) -> Result<(), PortError> {

@@ -163,6 +163,22 @@ impl World {
     }
 }
 
+/// What a real part does while it works: whoever else is ready goes on.
+pub(super) async fn let_others_run() {
+    for _ in 0..64 {
+        let mut yielded = false;
+        futures::future::poll_fn(|context| {
+            if yielded {
+                return std::task::Poll::Ready(());
+            }
+            yielded = true;
+            context.waker().wake_by_ref();
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+}
+
 pub(super) struct FakeClock(pub(super) Arc<Inner>);
 
 #[async_trait]
@@ -173,18 +189,7 @@ impl Clock for FakeClock {
 
     /// Lets the others run first, then the time has passed.
     async fn sleep_ms(&self, ms: u64) {
-        for _ in 0..64 {
-            let mut yielded = false;
-            futures::future::poll_fn(|context| {
-                if yielded {
-                    return std::task::Poll::Ready(());
-                }
-                yielded = true;
-                context.waker().wake_by_ref();
-                std::task::Poll::Pending
-            })
-            .await;
-        }
+        let_others_run().await;
         self.0.now_ms.fetch_add(ms, Ordering::Relaxed);
     }
 }

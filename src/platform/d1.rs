@@ -186,16 +186,18 @@ impl Catalog for D1Catalog {
                 Detail::Summaries => SUMMARY,
                 Detail::Rollups => WITH_ROLLUP,
             };
-            let (after_ms, after_key) = match after {
-                Some(after) => (number(after.max_time_ms.unsigned_abs()), after.key.as_str().into()),
-                None => (JsValue::NULL, JsValue::NULL),
+            let mut values = vec![tenant.as_str().into(), ms(range.start), ms(range.end), limit(max)];
+            // Two statements and not one with an OR: only so the walk begins where it stopped.
+            let behind = if let Some(after) = after {
+                values.extend([number(after.max_time_ms.unsigned_abs()), after.key.as_str().into()]);
+                "AND (max_ms, key) < (?5, ?6)"
+            } else {
+                ""
             };
             let sql = format!(
-                "SELECT {columns} FROM segments WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 \
-                 AND (?4 IS NULL OR (max_ms, key) < (?4, ?5)) ORDER BY max_ms DESC, key DESC LIMIT ?6"
+                "SELECT {columns} FROM segments WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 {behind} \
+                 ORDER BY max_ms DESC, key DESC LIMIT ?4"
             );
-            let values =
-                [tenant.as_str().into(), ms(range.start), ms(range.end), after_ms, after_key, limit(max)];
             entries(self.select(&sql, &values).await?)
         };
         SendFuture::new(port(work)).await

@@ -54,6 +54,9 @@ pub trait ShardLog: Send + Sync {
 
     fn was_spooled(&self, key: &str) -> Result<bool, PortError>;
 
+    /// When the shard is to be woken, if it is.
+    async fn wakes_at(&self) -> Result<Option<u64>, PortError>;
+
     /// Wakes the shard at this time, and at no other time set before.
     async fn wake_at(&self, ms: u64) -> Result<(), PortError>;
 }

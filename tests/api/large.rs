@@ -119,14 +119,48 @@ async fn a_search_that_costs_too_much_goes_on_at_its_cursor() {
 async fn a_page_of_large_records_ends_early_and_its_cursor_goes_on() {
     let service = Service::new();
     let text = "x".repeat(250_000);
-    for n in 0..100 {
+    for n in 0..150 {
         service.store(&log_at("api", &format!("{n} {text}"), NOW_MS + n)).await;
     }
     for flushed in [false, true] {
         let (found, partial) = follow(&service, "").await;
         let numbers: Vec<&str> = found.iter().map(|message| message.split_once(' ').unwrap().0).collect();
-        assert_eq!(numbers, (0..100).rev().map(|n| n.to_string()).collect::<Vec<_>>(), "{flushed}");
+        assert_eq!(numbers, (0..150).rev().map(|n| n.to_string()).collect::<Vec<_>>(), "{flushed}");
         assert!(partial > 1, "{flushed}");
         service.flush().await;
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_grows_on_its_way_to_a_block_harms_no_other() {
+    // A tag of five bytes is stored in 21: the shorter record just fits a row, the longer does not.
+    for (tags, fits) in [(49_000, true), (51_000, false)] {
+        let service = Service::new();
+        let text = "x".repeat(261_500);
+        let plain = |n: u64| log_at("api", &format!("{n} {text}"), NOW_MS + n).to_string();
+        let grown =
+            format!("{{\"service\":\"api\",\"message\":\"m\",\"tags\":[1e15{}]}}", ",1e15".repeat(tags));
+        let records: Vec<String> = (0..8).map(plain).chain([grown, plain(8)]).collect();
+        let json = [("content-type", "application/json")];
+        let answer = service.post_with("/api/v1/logs/batch", &json, format!("[{}]", records.join(","))).await;
+        let body = answer.ok();
+        assert_eq!(body["accepted"], if fits { 10 } else { 9 }, "{tags}: {:?}", body["rejected"]);
+        if !fits {
+            let rejected = &body["rejected"][0];
+            assert_eq!(
+                (rejected["index"].as_u64(), rejected["code"].as_str()),
+                (Some(8), Some("record_too_large"))
+            );
+            let message = rejected["message"].as_str().unwrap();
+            assert!(message.contains("stored form is not larger than 1048576 bytes"), "{message}");
+        }
+        let ids = crate::ids(&body);
+        let numbers: Vec<u128> = ids.iter().map(|id| uuid::Uuid::parse_str(id).unwrap().as_u128()).collect();
+        assert!(numbers.windows(2).all(|two| two[0] + 1 == two[1]), "{ids:?}");
+        for flushed in [false, true] {
+            service.holds_exactly(&ids, &format!("{tags} tags, flushed {flushed}")).await;
+            service.flush().await;
+        }
+        assert_eq!(service.world.catalog.keys().len(), 1);
     }
 }

@@ -11,6 +11,7 @@ mod faults;
 mod idempotency;
 mod ingest;
 mod large;
+mod long_run;
 mod model;
 mod read;
 mod spool;

@@ -49,11 +49,17 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
             match retention::judge(&entry.services, now, ttl_days) {
                 Verdict::Keep => {}
                 Verdict::Delete => gone.push(entry),
-                Verdict::Rewrite => {
-                    let left = rewrite(app, &entry, now, ttl_days).await?;
-                    expired.segments_rewritten += 1;
-                    expired.rows_deleted += entry.rows - left.min(entry.rows);
-                }
+                Verdict::Rewrite => match rewrite(app, &entry, now, ttl_days).await {
+                    Ok(left) => {
+                        expired.segments_rewritten += 1;
+                        expired.rows_deleted += entry.rows - left.min(entry.rows);
+                    }
+                    // One that cannot be read keeps no other from expiring, and goes when all of it has.
+                    Err(Error::Corrupt(corrupt)) => {
+                        app.journal.error(&format!("segment {} cannot be rewritten: {corrupt}", entry.key));
+                    }
+                    Err(error) => return Err(error),
+                },
             }
             known = Some((tenant, configs));
         }

@@ -11,6 +11,7 @@ use crate::{
         block::Corrupt,
         shard::{
             Header, RequestKey,
+            append::Digest,
             wal::{self, Commit, WalRow},
         },
     },
@@ -22,7 +23,7 @@ pub(super) struct Held {
     /// The last one takes the appends.
     pub(super) logs: Vec<Log>,
     pub(super) next_seq: u64,
-    pub(super) keys: HashMap<String, Known>,
+    pub(super) keys: HashMap<Digest, Known>,
 }
 
 /// A table of the write-ahead log.
@@ -33,13 +34,13 @@ pub(super) struct Log {
     pub(super) bytes: u64,
     pub(super) raw_bytes: u64,
     pub(super) oldest_ms: u64,
-    pub(super) keys: Vec<String>,
+    pub(super) keys: Vec<Digest>,
 }
 
 /// A request whose key is known.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    pub(super) body: String,
+    pub(super) body: Digest,
     pub(super) first_id: Uuid,
     pub(super) count: u32,
     /// Absent while its records are in the write-ahead log.
@@ -48,10 +49,10 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn of(header: &Header, key: &RequestKey, until_ms: Option<u64>) -> Self {
-        Self { body: key.body.clone(), first_id: header.first_id, count: header.count, until_ms }
+        Self { body: key.body, first_id: header.first_id, count: header.count, until_ms }
     }
 
-    pub(super) fn answer(&self, body: &str) -> Appended {
+    pub(super) fn answer(&self, body: Digest) -> Appended {
         if self.body == body {
             Appended::Stored { first_id: self.first_id, count: self.count, duplicate: true }
         } else {
@@ -97,7 +98,7 @@ impl Held {
     fn add_keys(&mut self, headers: &[Header], until_ms: Option<u64>) {
         for header in headers {
             if let Some(key) = &header.key {
-                self.keys.insert(key.key.clone(), Known::of(header, key, until_ms));
+                self.keys.insert(key.key, Known::of(header, key, until_ms));
             }
         }
     }
@@ -110,15 +111,21 @@ impl Log {
 
     pub(super) fn count(&mut self, body_bytes: u64, headers: &[&Header], now: u64) {
         if self.commits == 0 {
-            self.oldest_ms = now;
+            // Its ids tell when it came; a shard that is opened often must not seem young.
+            self.oldest_ms = headers.iter().map(|header| received_ms(header)).min().unwrap_or(now).min(now);
         }
         self.commits += 1;
         self.bytes += body_bytes;
         for header in headers {
             self.raw_bytes += header.blocks.iter().map(|block| u64::from(block.raw_bytes)).sum::<u64>();
-            self.keys.extend(header.key.as_ref().map(|key| key.key.clone()));
+            self.keys.extend(header.key.as_ref().map(|key| key.key));
         }
     }
+}
+
+/// When the Worker took an append: the time in the ids.
+fn received_ms(header: &Header) -> u64 {
+    u64::try_from(header.first_id.as_u128() >> 80).unwrap_or(u64::MAX)
 }
 
 fn headers(commit: &Commit) -> Result<Vec<Header>, Corrupt> {

@@ -58,6 +58,11 @@ pub fn spool_key(tenant: &str, shard: u32, request: &str) -> String {
     format!("spool/{tenant}/{shard:03}/{request}.append")
 }
 
+/// The key under which an append is set aside that a flush could not read.
+pub fn damaged_key(tenant: &str, shard: u32, seq: u64, nth: usize) -> String {
+    format!("damaged/{tenant}/{shard:03}-{seq:012}-{nth}.append")
+}
+
 /// The tenant and shard of a spool key; `None` for any other key.
 pub fn parse_spool_key(key: &str) -> Option<(&str, u32)> {
     let mut parts = key.strip_prefix("spool/")?.strip_suffix(".append")?.split('/');
@@ -88,6 +93,7 @@ mod tests {
             "logs/default/d30/2025/11/20/002-000000000001-000000001234-p1-g2.seg.gz"
         );
         assert_eq!(spool_key("default", 0, "abc"), "spool/default/000/abc.append");
+        assert_eq!(damaged_key("default", 1, 7, 0), "damaged/default/001-000000000007-0.append");
         assert_eq!(parse_spool_key("spool/default/012/abc.append"), Some(("default", 12)));
         for other in
             ["spool/default/abc.append", "logs/a/1/b.append", "spool/a/x/b.append", "spool/a/1/b/c.append"]

@@ -22,12 +22,16 @@ pub const VERSION: u32 = 1;
 /// Rows of a block at the most: keeps a block's decoded form small enough to hold several at once.
 pub const MAX_BLOCK_ROWS: usize = 8_192;
 
-/// Raw bytes after which a block is closed. One row may reach over it.
+/// Raw bytes of a block at the most; a row that is larger has a block of its own.
 pub const MAX_BLOCK_BYTES: usize = 2 << 20;
 
-/// A block never inflates to more than this: the close mark plus the largest row, twice over because
-/// normalising can lengthen a record.
-pub const MAX_INFLATED_BYTES: usize = MAX_BLOCK_BYTES + (1 << 20);
+/// A stored row at the most, without its newline: a record of 256 KB can be four times as long in its stored
+/// form, where `1e15` is `"1000000000000000.0"`.
+pub const MAX_ROW_BYTES: usize = 1 << 20;
+
+/// A reader inflates a block to no more than this: several times what a writer makes, so that no limit
+/// of writers that changes makes stored rows unreadable.
+pub const MAX_INFLATED_BYTES: usize = 4 * MAX_BLOCK_BYTES;
 
 /// What can be wrong with stored bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

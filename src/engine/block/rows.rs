@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Corrupt, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, MAX_INFLATED_BYTES, gzip};
+use super::{Corrupt, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, MAX_INFLATED_BYTES, MAX_ROW_BYTES, gzip};
 use crate::engine::record::{model::Record, row::RowHead, timestamp::Timestamp};
 
 /// A row with its head read.
@@ -41,37 +41,81 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
 }
 
-/// Encodes records into as few blocks as the limits allow, in the order given.
-pub fn encode<'r>(records: impl IntoIterator<Item = &'r Record>) -> Result<Vec<Encoded>, Corrupt> {
-    let mut blocks = Vec::new();
-    let mut raw = Vec::new();
-    let mut open: Option<(u32, Timestamp, Timestamp)> = None;
-    for record in records {
-        serde_json::to_writer(&mut raw, record).map_err(|e| Corrupt::damaged("record", e))?;
-        raw.push(b'\n');
-        let time = record.timestamp;
-        let (rows, min, max) =
-            open.map_or((1, time, time), |(n, min, max)| (n + 1, time.min(min), time.max(max)));
-        open = Some((rows, min, max));
-        if raw.len() >= MAX_BLOCK_BYTES || rows as usize >= MAX_BLOCK_ROWS {
-            blocks.push(close(&raw, rows, min, max));
-            raw.clear();
-            open = None;
-        }
-    }
-    if let Some((rows, min, max)) = open {
-        blocks.push(close(&raw, rows, min, max));
-    }
-    Ok(blocks)
+/// A record whose row would be longer than `MAX_ROW_BYTES`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    pub row_bytes: usize,
 }
 
-fn close(raw: &[u8], rows: u32, min_time: Timestamp, max_time: Timestamp) -> Encoded {
+/// Encodes records into as few blocks as the limits allow, in the order given. It holds the rows of the
+/// open block and what the others have been compressed to.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    closed: Vec<Encoded>,
+    raw: Vec<u8>,
+    open: Option<Span>,
+}
+
+/// What the rows of a block have in common.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    rows: u32,
+    min_time: Timestamp,
+    max_time: Timestamp,
+}
+
+impl Encoder {
+    /// Adds a record, or leaves everything as it was when its row is too long.
+    pub fn push(&mut self, record: &Record) -> Result<Result<(), TooLong>, Corrupt> {
+        let start = self.raw.len();
+        if let Err(error) = serde_json::to_writer(&mut self.raw, record) {
+            self.raw.truncate(start);
+            return Err(Corrupt::damaged("record", error));
+        }
+        let row_bytes = self.raw.len() - start;
+        if row_bytes > MAX_ROW_BYTES {
+            self.raw.truncate(start);
+            return Ok(Err(TooLong { row_bytes }));
+        }
+        self.raw.push(b'\n');
+        if self.raw.len() > MAX_BLOCK_BYTES {
+            self.close(start);
+        }
+        let time = record.timestamp;
+        let before = self.open.unwrap_or(Span { rows: 0, min_time: time, max_time: time });
+        let span = Span {
+            rows: before.rows + 1,
+            min_time: before.min_time.min(time),
+            max_time: before.max_time.max(time),
+        };
+        self.open = Some(span);
+        if span.rows as usize >= MAX_BLOCK_ROWS {
+            self.close(self.raw.len());
+        }
+        Ok(Ok(()))
+    }
+
+    pub fn finish(mut self) -> Vec<Encoded> {
+        self.close(self.raw.len());
+        self.closed
+    }
+
+    /// Makes a block of the first `length` bytes, which are those of the open one.
+    fn close(&mut self, length: usize) {
+        if let (Some(span), Some(raw)) = (self.open.take(), self.raw.get(..length)) {
+            self.closed.push(block_of(raw, span));
+            self.raw.drain(..length);
+        }
+    }
+}
+
+fn block_of(raw: &[u8], Span { rows, min_time, max_time }: Span) -> Encoded {
     let codec = if raw.len() < RAW_BELOW_BYTES { Codec::Raw } else { Codec::Gzip };
     let bytes = match codec {
         Codec::Raw => raw.to_vec(),
         Codec::Gzip => gzip::compress(raw, TRANSIT_LEVEL),
     };
-    // MAX_INFLATED_BYTES is far below u32::MAX.
+    // MAX_BLOCK_BYTES is far below u32::MAX.
     let raw_bytes = u32::try_from(raw.len()).unwrap_or(u32::MAX);
     Encoded { codec, rows, raw_bytes, min_time, max_time, bytes }
 }

@@ -113,11 +113,11 @@ pub fn write(id: SegmentId, mut rows: Vec<Row<'_>>) -> Result<Option<Segment>, C
 /// How many of the rows go into the next block; at least one.
 fn block_len(rows: &[Row<'_>]) -> usize {
     let mut bytes = 0;
-    let full = rows.iter().take(MAX_BLOCK_ROWS).position(|row| {
+    let fits = |row: &&Row<'_>| {
         bytes += row.line.len() + 1;
-        bytes >= MAX_BLOCK_BYTES
-    });
-    full.map_or(rows.len().min(MAX_BLOCK_ROWS), |at| at + 1)
+        bytes <= MAX_BLOCK_BYTES
+    };
+    rows.iter().take(MAX_BLOCK_ROWS).take_while(fits).count().max(1)
 }
 
 fn write_block(bytes: &mut Vec<u8>, rows: &[Row<'_>]) -> BlockMeta {

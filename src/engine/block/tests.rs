@@ -5,8 +5,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    BlockMeta, Corrupt, MAX_BLOCK_ROWS, Segment, SegmentId, reader,
-    rows::{self, Codec, Row},
+    BlockMeta, Corrupt, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, MAX_ROW_BYTES, Segment, SegmentId, reader,
+    rows::{self, Codec, Encoded, Encoder, Row, TooLong},
     segment::{self, END_LEN},
 };
 use crate::engine::record::{
@@ -54,6 +54,14 @@ fn segment_of(records: &[Record]) -> Segment {
 fn sorted(mut records: Vec<Record>) -> Vec<Record> {
     records.sort_by_key(|record| (record.timestamp, record.id));
     records
+}
+
+fn encode(records: &[Record]) -> Vec<Encoded> {
+    let mut encoder = Encoder::default();
+    for record in records {
+        encoder.push(record).unwrap().unwrap();
+    }
+    encoder.finish()
 }
 
 fn records_of(texts: &[Vec<u8>]) -> Vec<Record> {
@@ -116,17 +124,38 @@ fn a_block_is_closed_by_its_bytes_before_its_rows() {
     let large = "x".repeat(200_000);
     let records: Vec<Record> = (0..25_u32).map(|n| record(n.into(), n.into(), &large)).collect();
     let segment = segment_of(&records);
-    // The eleventh row of 200 KB reaches over 2 MB.
-    assert_eq!(segment.footer.blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [11, 11, 3]);
+    // An eleventh row of 200 KB would reach over 2 MiB.
+    assert_eq!(segment.footer.blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [10, 10, 5]);
     assert_eq!(records_of(&reader::blocks_of(&segment.bytes).unwrap()), records);
-    let transit = rows::encode(&records).unwrap();
-    assert_eq!(transit.iter().map(|block| block.rows).collect::<Vec<_>>(), [11, 11, 3]);
+    let transit = encode(&records);
+    assert_eq!(transit.iter().map(|block| block.rows).collect::<Vec<_>>(), [10, 10, 5]);
+}
+
+#[test]
+fn a_row_that_is_too_long_is_left_out_and_harms_no_other() {
+    let around = serde_json::to_string(&record(0, 0, "x")).unwrap().len() - 1;
+    let longest = "x".repeat(MAX_ROW_BYTES - around);
+    let mut encoder = Encoder::default();
+    // Received in the same millisecond, so that their heads are of one length.
+    for n in [0, 7] {
+        assert_eq!(encoder.push(&record(n, 0, "short")).unwrap(), Ok(()));
+        let too_long = encoder.push(&record(n, 0, &format!("{longest}x"))).unwrap();
+        assert_eq!(too_long, Err(TooLong { row_bytes: MAX_ROW_BYTES + 1 }));
+        assert_eq!(encoder.push(&record(n, 0, &longest)).unwrap(), Ok(()));
+    }
+    let blocks = encoder.finish();
+    assert_eq!(blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [3, 1]);
+    for block in blocks {
+        let text = rows::decode(block.codec, &block.bytes).unwrap();
+        assert!(text.len() <= MAX_BLOCK_BYTES);
+        assert_eq!(records_of(&[text.into_owned()]).len(), block.rows as usize);
+    }
 }
 
 #[test]
 fn no_rows_make_no_segment() {
     assert!(segment::write(id(), Vec::new()).unwrap().is_none());
-    assert_eq!(rows::encode([]).unwrap(), []);
+    assert_eq!(rows::Encoder::default().finish(), []);
 }
 
 #[test]
@@ -169,7 +198,7 @@ proptest! {
     #[test]
     fn what_is_encoded_and_written_is_read(records in any_records()) {
         let mut got = Vec::new();
-        for block in rows::encode(&records).unwrap() {
+        for block in encode(&records) {
             prop_assert_eq!(block.codec == Codec::Raw, block.raw_bytes < 4_096);
             let text = rows::decode(block.codec, &block.bytes).unwrap().into_owned();
             prop_assert_eq!(text.len(), block.raw_bytes as usize);

@@ -22,10 +22,6 @@ pub const MAX_SERVICE_BYTES: usize = 128;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// `serde_json` takes an object with this one key for text to be parsed again, so a row with it in its
-/// metadata could not be read as a `Value`.
-const SERDE_RAW_KEY: &str = "$serde_json::private::RawValue";
-
 /// One object as a wire format hands it over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawRecord {
@@ -288,7 +284,6 @@ fn metadata_of(mut sorted: Sorted) -> Result<Map<String, Value>, Rejection> {
         None => Map::new(),
     };
     for (key, value) in sorted.rest {
-        let key = if key == SERDE_RAW_KEY { "$serde_json_raw".to_owned() } else { key };
         let key = if metadata.contains_key(&key) { free_name(&key, &metadata) } else { key };
         metadata.insert(key, value);
     }

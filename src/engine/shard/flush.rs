@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use super::wal::Commit;
+use super::{append::Append, wal::Commit};
 use crate::engine::block::{
     Corrupt, Segment, SegmentId,
     rows::{self, Row},
@@ -28,21 +28,35 @@ pub fn is_due(bytes: u64, raw_bytes: u64) -> bool {
     bytes >= FLUSH_BYTES || raw_bytes >= FLUSH_RAW_BYTES
 }
 
+/// What a flush writes.
+#[derive(Debug, Default)]
+pub struct Flush {
+    pub segments: Vec<Segment>,
+    /// Appends that cannot be read, each with the reason: they are set aside, for somebody to look at, and
+    /// keep no other from its segment.
+    pub damaged: Vec<(Vec<u8>, Corrupt)>,
+}
+
 /// The segments of these commits: one for each retention class, or more where a class has more
 /// services or minutes than a segment may. The same commits always make the same segments.
-pub fn segments(tenant: &str, shard: u32, commits: &[Commit]) -> Result<Vec<Segment>, Corrupt> {
-    let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(Vec::new()) };
-    let mut texts = BTreeMap::new();
+pub fn segments(tenant: &str, shard: u32, commits: &[Commit]) -> Result<Flush, Corrupt> {
+    let mut flush = Flush::default();
+    let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(flush) };
+    let mut classes: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     for commit in commits {
-        for append in commit.parsed() {
-            for (head, bytes) in append?.blocks() {
-                let text = rows::decode(head.codec, bytes)?.into_owned();
-                texts.entry(head.class.clone()).or_insert_with(Vec::new).push(text);
+        for bytes in commit.appends() {
+            let bytes = bytes?;
+            match texts(bytes) {
+                Ok(texts) => {
+                    for (class, text) in texts {
+                        classes.entry(class).or_default().push(text);
+                    }
+                }
+                Err(corrupt) => flush.damaged.push((bytes.to_vec(), corrupt)),
             }
         }
     }
-    let mut segments = Vec::new();
-    for (class, texts) in &texts {
+    for (class, texts) in &classes {
         let rows = texts.iter().flat_map(|text| rows::rows(text)).collect::<Result<Vec<_>, _>>()?;
         for (part, rows) in (0_u32..).zip(cut(rows)) {
             let id = SegmentId {
@@ -54,10 +68,21 @@ pub fn segments(tenant: &str, shard: u32, commits: &[Commit]) -> Result<Vec<Segm
                 part,
                 generation: 0,
             };
-            segments.extend(segment::write(id, rows)?);
+            flush.segments.extend(segment::write(id, rows)?);
         }
     }
-    Ok(segments)
+    Ok(flush)
+}
+
+/// The texts of an append's blocks with their classes, every row of them readable.
+fn texts(append: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Corrupt> {
+    let append = Append::parse(append)?;
+    let read = append.blocks().map(|(head, bytes)| {
+        let text = rows::decode(head.codec, bytes)?.into_owned();
+        rows::rows(&text).try_for_each(|row| row.map(|_| ()))?;
+        Ok((head.class.clone(), text))
+    });
+    read.collect()
 }
 
 /// Cuts rows into parts that each have few enough services and minutes.

@@ -95,7 +95,8 @@ impl Hold {
             (_, false) => (PAUSE_GAPS * self.mean_gap_ms).clamp(1.0, MAX_PAUSE_MS),
         };
         let until = (open.last_ms + pause).min(open.since_ms + MAX_HOLD_MS);
-        if now_ms >= until { Step::Commit } else { Step::WaitMs(until - now_ms) }
+        // A clock that was set back must not hold anybody for as long as it was set back.
+        if now_ms >= until { Step::Commit } else { Step::WaitMs((until - now_ms).min(MAX_HOLD_MS)) }
     }
 
     /// The open commit was written.
@@ -212,6 +213,13 @@ mod tests {
             );
             assert!(f64::from(appends) / f64::from(commits) > 1.5, "{writers}: {appends} in {commits}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_nobody_longer() {
+        let mut hold = Hold::default();
+        hold.arrived(1, 300, 3_600_000.0);
+        assert_eq!(hold.poll(0.0), Step::WaitMs(MAX_HOLD_MS));
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! JSON bodies to raw records: one object, or a batch as `{"logs":[…]}`, a bare array or NDJSON.
 //!
 //! It does not know what a field means. Invariant: a batch is split before its elements are parsed, so an
-//! element that cannot be read is rejected alone, and one too many costs no parsing at all.
+//! element that cannot be read is rejected alone, and one too many costs no parsing at all. Each is parsed
+//! when it is asked for: a tree takes up to 60 times the memory of its text, and all at once would be more
+//! than an isolate has.
 
-use std::fmt;
+use std::{fmt, iter, vec};
 
 use memchr::memchr;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, Value};
 
-use super::body::Format;
+use super::{body::Format, reserved};
 use crate::engine::record::normalise::MAX_RECORD_BYTES;
 pub use crate::engine::record::normalise::RawRecord;
 use crate::engine::record::rejection::Rejection;
@@ -25,6 +27,8 @@ pub enum ParseError {
     NotAnObject { got: &'static str },
     #[error("expected a record of at most {limit} bytes of JSON, got {got}")]
     TooLarge { limit: usize, got: usize },
+    #[error("{RESERVED}")]
+    ReservedName,
     #[error("expected {{\"logs\":[…]}}, an array or NDJSON, got {got}")]
     NotABatch { got: &'static str },
     #[error("expected an array in `logs`, got {got}")]
@@ -43,7 +47,7 @@ impl ParseError {
             Self::TooLarge { .. } => Rejection::RECORD_TOO_LARGE,
             Self::NotABatch { .. } => "not_a_batch",
             Self::NoLogs { got: "none" } => Rejection::MISSING_FIELD,
-            Self::NoLogs { .. } => Rejection::INVALID_FIELD,
+            Self::NoLogs { .. } | Self::ReservedName => Rejection::INVALID_FIELD,
             Self::Empty => "empty_batch",
             Self::TooMany { .. } => "too_many_records",
         }
@@ -53,19 +57,42 @@ impl ParseError {
     pub const fn field(&self) -> Option<&'static str> {
         match self {
             Self::NoLogs { .. } => Some("logs"),
+            Self::ReservedName => Some(reserved::NAME),
             _ => None,
         }
     }
 }
 
-/// One result for each record of a batch, in order; its index is its place in the list.
-pub type Batch = Vec<Result<RawRecord, Rejection>>;
+const RESERVED: &str = "expected an object without this name, which the service cannot keep";
+
+/// The records of a batch, in order, as text. As an iterator it parses one at a time.
+#[derive(Clone, Debug)]
+pub struct Split<'a>(Vec<&'a [u8]>);
+
+impl Split<'_> {
+    #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<'a> IntoIterator for Split<'a> {
+    type Item = Result<RawRecord, Rejection>;
+    type IntoIter = iter::Map<vec::IntoIter<&'a [u8]>, fn(&'a [u8]) -> Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().map(parse_record)
+    }
+}
 
 /// Reads a body that is one record.
 pub fn parse_one(body: &[u8]) -> Result<RawRecord, ParseError> {
     let body = without_bom(body).trim_ascii();
     if body.len() > MAX_RECORD_BYTES {
         return Err(ParseError::TooLarge { limit: MAX_RECORD_BYTES, got: body.len() });
+    }
+    if reserved::is_named_in(body) {
+        return Err(ParseError::ReservedName);
     }
     match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(fields)) => Ok(RawRecord { fields, size_bytes: body.len() }),
@@ -74,30 +101,30 @@ pub fn parse_one(body: &[u8]) -> Result<RawRecord, ParseError> {
     }
 }
 
-/// Reads a body that is a batch of at most `max_records`.
+/// Splits a body that is a batch of at most `max_records`.
 ///
 /// The format is what the content type said, and only a hint: a document of several objects is read as
 /// NDJSON even when it came as JSON, and `{"logs":[…]}` or an array even when it came as NDJSON. One lone
 /// object without `logs` is a batch of one in NDJSON and an error in JSON.
-pub fn parse_batch(body: &[u8], format: Format, max_records: usize) -> Result<Batch, ParseError> {
+pub fn parse_batch(body: &[u8], format: Format, max_records: usize) -> Result<Split<'_>, ParseError> {
     let body = without_bom(body);
     if body.trim_ascii().is_empty() {
         return Err(ParseError::Empty);
     }
     match serde_json::from_slice::<&RawValue>(body) {
-        Ok(document) => parse_document(document, format, max_records),
-        Err(_) if format == Format::Ndjson || is_lines_of_objects(body) => parse_lines(body, max_records),
+        Ok(document) => split_document(document, format, max_records),
+        Err(_) if format == Format::Ndjson || is_lines_of_objects(body) => split_lines(body, max_records),
         Err(error) => Err(malformed(&error)),
     }
 }
 
-fn parse_document(document: &RawValue, format: Format, max_records: usize) -> Result<Batch, ParseError> {
+fn split_document(document: &RawValue, format: Format, max_records: usize) -> Result<Split<'_>, ParseError> {
     let text = document.get();
     match text.as_bytes().first() {
-        Some(b'[') => parse_elements(text, max_records),
+        Some(b'[') => split_elements(text, max_records),
         Some(b'{') => match (logs_of(text)?, format) {
-            (Some(logs), _) if logs.get().starts_with('[') => parse_elements(logs.get(), max_records),
-            (_, Format::Ndjson) => Ok(vec![parse_record(text.as_bytes())]),
+            (Some(logs), _) if logs.get().starts_with('[') => split_elements(logs.get(), max_records),
+            (_, Format::Ndjson) => Ok(Split(vec![text.as_bytes()])),
             (logs, Format::Json) => {
                 Err(ParseError::NoLogs { got: logs.map_or("none", |logs| kind(logs.get().as_bytes())) })
             }
@@ -106,22 +133,22 @@ fn parse_document(document: &RawValue, format: Format, max_records: usize) -> Re
     }
 }
 
-fn parse_elements(array: &str, max_records: usize) -> Result<Batch, ParseError> {
+fn split_elements(array: &str, max_records: usize) -> Result<Split<'_>, ParseError> {
     let elements = Elements { max: max_records };
     let (elements, got) =
         elements.deserialize(&mut Deserializer::from_str(array)).map_err(|error| malformed(&error))?;
     match got {
         0 => Err(ParseError::Empty),
         got if got > max_records => Err(ParseError::TooMany { limit: max_records, got }),
-        _ => Ok(elements.into_iter().map(|element| parse_record(element.get().as_bytes())).collect()),
+        _ => Ok(Split(elements.into_iter().map(|element| element.get().as_bytes()).collect())),
     }
 }
 
-fn parse_lines(body: &[u8], max_records: usize) -> Result<Batch, ParseError> {
+fn split_lines(body: &[u8], max_records: usize) -> Result<Split<'_>, ParseError> {
     let lines = || body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     match lines().count() {
         got if got > max_records => Err(ParseError::TooMany { limit: max_records, got }),
-        _ => Ok(lines().map(parse_record).collect()),
+        _ => Ok(Split(lines().collect())),
     }
 }
 
@@ -140,6 +167,9 @@ fn parse_record(json: &[u8]) -> Result<RawRecord, Rejection> {
     // Looked at before it is parsed: a tree takes several times the memory of its text.
     if json.len() > MAX_RECORD_BYTES {
         return Err(Rejection::too_large(MAX_RECORD_BYTES, json.len()));
+    }
+    if reserved::is_named_in(json) {
+        return Err(Rejection::of_field(Rejection::INVALID_FIELD, reserved::NAME, RESERVED));
     }
     match serde_json::from_slice::<Value>(json) {
         Ok(Value::Object(fields)) => Ok(RawRecord { fields, size_bytes: json.len() }),
@@ -256,7 +286,7 @@ mod tests {
     use super::*;
 
     /// What came of each record: its compact JSON and size, or the code and message of its rejection.
-    fn outcomes(batch: Batch) -> Vec<String> {
+    fn outcomes(batch: Split<'_>) -> Vec<String> {
         batch
             .into_iter()
             .map(|result| match result {
@@ -402,6 +432,31 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_parsed_when_it_is_asked_for() {
+        let body = b"{\"a\":1}\n{\"a\":\"\xff\"}\n{\"a\":2}";
+        let split = parse_batch(body, Format::Json, 3).unwrap();
+        assert_eq!(split.len(), 3);
+        let mut records = split.into_iter();
+        assert_eq!(records.next().unwrap().unwrap().fields, *json!({"a": 1}).as_object().unwrap());
+        assert_eq!(records.next().unwrap().unwrap_err().code, "malformed_json");
+        assert_eq!(records.next().unwrap().unwrap().size_bytes, 7);
+        assert_eq!(records.next(), None);
+    }
+
+    #[test]
+    fn a_name_that_serde_json_would_read_as_something_else_is_refused() {
+        let bad = format!("{{\"a\":[{{\"{}\":\"[1]\"}}]}}", reserved::NAME);
+        let message = "invalid_field: expected an object without this name, which the service cannot keep";
+        for bad in [bad.clone(), bad.replace('$', "\\u0024")] {
+            check(format!("[{bad},{{\"a\":1}}]"), BOTH, &[message, "{\"a\":1} 7"]);
+            let error = parse_one(bad.as_bytes()).unwrap_err();
+            assert_eq!((error.code(), error.field()), ("invalid_field", Some(reserved::NAME)));
+        }
+        let named = format!("{{\"a\":\"{}\"}}", reserved::NAME);
+        check(&named, NDJSON, &[&format!("{named} {}", named.len())]);
+    }
+
+    #[test]
     fn too_many_records_are_counted_and_not_parsed() {
         let message = "expected at most 3 records, got 4";
         check_error("[{},{},{},1e999]", BOTH, "too_many_records", message);
@@ -425,7 +480,8 @@ mod tests {
         #[test]
         fn lines_and_elements_are_the_same_batch(values in prop::collection::vec((0..9_u8, "[a-z\\\\\" é]{0,5}"), 1..9)) {
             let records: Vec<String> = values.iter().map(|(n, text)| json!({"n": n, "text": text}).to_string()).collect();
-            let lines = parse_batch(records.join("\n").as_bytes(), Format::Ndjson, 9).unwrap();
+            let lines = records.join("\n");
+            let lines = parse_batch(lines.as_bytes(), Format::Ndjson, 9).unwrap();
             let array = format!("[{}]", records.join(","));
             let elements = parse_batch(array.as_bytes(), Format::Json, 9).unwrap();
             prop_assert_eq!(outcomes(lines), outcomes(elements));

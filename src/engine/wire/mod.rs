@@ -3,4 +3,5 @@
 
 pub mod batch;
 pub mod body;
+mod reserved;
 pub mod tail;

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use self::event::Event;
 use super::batch::{ParseError, RawRecord, malformed};
+use super::reserved;
 use crate::engine::record::model::Level;
 use crate::engine::record::normalise::{MAX_SERVICE_BYTES, is_service_byte, is_service_name};
 use crate::engine::record::timestamp::Timestamp;
@@ -250,9 +251,11 @@ impl<'a> Object<'a> {
         serde_json::from_str(raw.get()).ok()
     }
 
-    /// Anything but `null`.
+    /// Anything but `null`, and but a name that `serde_json` reads as something else.
     fn value(&self, key: &str) -> Option<Value> {
-        let value: Value = serde_json::from_str(self.0.get(key)?.get()).ok()?;
+        let json = self.0.get(key)?.get();
+        let value: Value =
+            serde_json::from_str(json).ok().filter(|_| !reserved::is_named_in(json.as_bytes()))?;
         Some(value).filter(|value| !value.is_null())
     }
 

@@ -14,7 +14,7 @@ use crate::{
         ingest::{Batch, Taken},
     },
     engine::{
-        auth::{Principal, sha256_hex},
+        auth::{Principal, digest},
         record::{model::SourceType, normalise::RawRecord, rejection::Rejection},
         shard::RequestKey,
         wire::batch::{parse_batch, parse_one},
@@ -44,7 +44,7 @@ pub(in crate::http) async fn one(
     params::none(&parts.uri)?;
     let (_, bytes) = body::read(&parts.headers, body, MAX_ONE_BYTES).await?;
     let key = request_key(&parts.headers, &bytes)?;
-    let taken = take(&app, &who, vec![Ok(parse_one(&bytes)?)], key).await?;
+    let taken = take(&app, &who, [Ok(parse_one(&bytes)?)], key).await?;
     match (taken.ids.first(), taken.rejected.into_iter().next()) {
         (Some(id), _) => Ok(json_answer(StatusCode::CREATED, &json!({ "id": id, "accepted": 1 }))),
         (None, Some((_, rejection))) => Err(Error::of(&app, rejection.into())),
@@ -76,7 +76,7 @@ pub(in crate::http) async fn batch(
 async fn take(
     app: &App,
     who: &Principal,
-    records: Vec<Result<RawRecord, Rejection>>,
+    records: impl IntoIterator<Item = Result<RawRecord, Rejection>>,
     key: Option<RequestKey>,
 ) -> Result<Taken, Error> {
     let batch = Batch { records, source: SourceType::Http, key };
@@ -91,5 +91,5 @@ fn request_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<RequestKey>, E
         let expected = "expected 1 to 255 visible ASCII characters";
         return Err(Error::invalid("invalid_header", "Idempotency-Key", expected));
     }
-    Ok(Some(RequestKey { key: sha256_hex(key), body: sha256_hex(body) }))
+    Ok(Some(RequestKey { key: digest(key), body: digest(body) }))
 }

@@ -6,15 +6,15 @@ use axum::{
     http::{StatusCode, Uri},
     response::Response,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::show;
 use crate::{
     app::{self, App, search::Stored},
-    engine::{auth::Principal, query::Position},
+    engine::{auth::Principal, block::Corrupt, query::Position},
     http::{
-        error::{Error, json_answer},
+        error::{Error, json_text},
         params,
     },
 };
@@ -45,17 +45,24 @@ async fn show_page(app: &App, who: &Principal, listing: params::Listing) -> Resu
     let page = app::search::search(app, &who.tenant, &listing.search)
         .await
         .map_err(|error| Error::of(app, error))?;
-    let data: Vec<Value> = page.rows.iter().map(show::brief).collect();
-    let mut body = json!({
-        "data": data,
-        "next_cursor": page.next.map(Position::to_cursor),
-        "stats": page.stats,
-    });
-    if let (Some((number, size)), Some(fields)) = (listing.page, body.as_object_mut()) {
+    let mut rest = json!({ "next_cursor": page.next.map(Position::to_cursor), "stats": page.stats });
+    if let (Some((number, size)), Some(fields)) = (listing.page, rest.as_object_mut()) {
         fields.insert("page".into(), number.into());
         fields.insert("page_size".into(), size.into());
     }
-    Ok(json_answer(StatusCode::OK, &body))
+    let rest = rest.to_string();
+    let room = page.rows.iter().map(|row| row.line.len() + show::ADDED_BYTES).sum::<usize>();
+    let mut body = Vec::with_capacity(room + rest.len());
+    body.extend_from_slice(b"{\"data\":[");
+    for (nth, row) in page.rows.into_iter().enumerate() {
+        if nth > 0 {
+            body.push(b',');
+        }
+        show::brief(&row, &mut body).map_err(|corrupt| Error::of(app, corrupt.into()))?;
+    }
+    body.extend_from_slice(b"],");
+    body.extend_from_slice(rest.trim_start_matches('{').as_bytes());
+    Ok(json_text(StatusCode::OK, body))
 }
 
 /// One record, its message cut.
@@ -66,8 +73,7 @@ pub(in crate::http) async fn one(
     uri: Uri,
 ) -> Result<Response, Error> {
     params::none(&uri)?;
-    let stored = find(&app, &who, &id).await?;
-    Ok(json_answer(StatusCode::OK, &show::brief(&stored)))
+    show_one(&app, &who, &id, show::brief).await
 }
 
 /// One record, whole.
@@ -78,15 +84,22 @@ pub(in crate::http) async fn full(
     uri: Uri,
 ) -> Result<Response, Error> {
     params::none(&uri)?;
-    let stored = find(&app, &who, &id).await?;
-    Ok(json_answer(StatusCode::OK, &show::whole(&stored)))
+    show_one(&app, &who, &id, show::whole).await
 }
 
-async fn find(app: &App, who: &Principal, id: &str) -> Result<Stored, Error> {
+async fn show_one(
+    app: &App,
+    who: &Principal,
+    id: &str,
+    show: fn(&Stored, &mut Vec<u8>) -> Result<(), Corrupt>,
+) -> Result<Response, Error> {
     let id = Uuid::try_parse(id)
         .map_err(|_| Error::invalid("invalid_id", "id", format!("expected the UUID of a log, got {id:?}")))?;
-    app::find::find(app, &who.tenant, id)
+    let stored = app::find::find(app, &who.tenant, id)
         .await
         .and_then(|found| found.ok_or(app::Error::NotFound("log with this id")))
-        .map_err(|error| Error::of(app, error))
+        .map_err(|error| Error::of(app, error))?;
+    let mut body = Vec::with_capacity(stored.line.len() + show::ADDED_BYTES);
+    show(&stored, &mut body).map_err(|corrupt| Error::of(app, corrupt.into()))?;
+    Ok(json_text(StatusCode::OK, body))
 }

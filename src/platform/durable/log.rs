@@ -142,6 +142,11 @@ impl ShardLog for SqliteLog {
         Ok(!self.texts(sql, vec![key.into()])?.is_empty())
     }
 
+    async fn wakes_at(&self) -> Result<Option<u64>, PortError> {
+        let alarm = SendFuture::new(self.storage.get_alarm()).await.map_err(port_error("shard log"))?;
+        Ok(alarm.and_then(|ms| u64::try_from(ms).ok()))
+    }
+
     async fn wake_at(&self, ms: u64) -> Result<(), PortError> {
         meter::SHARD_ROWS_WRITTEN.add(1);
         let at = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default();

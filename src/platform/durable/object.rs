@@ -88,7 +88,9 @@ impl ShardObject {
         };
         let catalog = Arc::new(D1Catalog::new(self.env.d1("DB")?));
         let objects = Arc::new(R2Objects::new(self.env.bucket("BUCKET")?));
-        let shard = Shard::open(name, Arc::new(log), catalog, objects, Arc::new(Platform)).map_err(text)?;
+        let shard =
+            Shard::open(name, Arc::new(log), catalog, objects, Arc::new(Platform), Arc::new(Platform))
+                .map_err(text)?;
         let shard = Rc::new(shard);
         *self.opened.borrow_mut() = Some(shard.clone());
         Ok(shard)

@@ -390,12 +390,6 @@ fn a_record_is_at_most_256_kb_and_64_levels_deep() {
     check_rejected(raw, "nested_too_deep", Some("x"), message);
 }
 
-#[test]
-fn a_name_that_serde_json_would_take_for_raw_text_is_changed() {
-    let record = run(json!({"service": "a", "message": "m", SERDE_RAW_KEY: "{"}), SourceType::Http).unwrap();
-    assert_eq!(record.fields.metadata, map(&json!({"$serde_json_raw": "{"})));
-}
-
 fn leaf() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -422,7 +416,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 fn any_key() -> impl Strategy<Value = String> {
     let known: Vec<&str> = VOCABULARY.iter().flat_map(|(_, spellings)| *spellings).copied().collect();
-    let workflow = vec!["client_id", "workflow_version", "ticket_id", "x", "x_2", "$serde_json_raw"];
+    let workflow = vec!["client_id", "workflow_version", "ticket_id", "x", "x_2"];
     prop_oneof![
         prop::sample::select(known).prop_map(str::to_owned),
         prop::sample::select(workflow).prop_map(str::to_owned),

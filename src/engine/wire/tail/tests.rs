@@ -32,6 +32,15 @@ fn console(level: &str, message: Value) -> Value {
 }
 
 #[test]
+fn a_name_that_serde_json_would_read_as_something_else_costs_its_part_alone() {
+    let name = "$serde_json::private::RawValue";
+    let mut item = console("log", json!([format!("of {name}"), {name: "[1]"}]));
+    item["scriptTags"] = json!([{name: "[1]"}]);
+    check(item.clone(), &[("shop", Level::Info, &format!("of {name} {{\"{name}\":\"[1]\"}}"))]);
+    assert!(!records(&item)[0].fields.metadata.contains_key("script_tags"));
+}
+
+#[test]
 fn a_record_carries_its_whole_invocation() {
     let item = json!({
         "scriptName": "shop", "outcome": "ok", "eventTimestamp": AT_MS - 20, "entrypoint": "Checkout",
