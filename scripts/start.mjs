@@ -1,7 +1,7 @@
 // `npm start`: sets up, builds, migrates and serves on 127.0.0.1, offline, until Ctrl-C.
 import { createHash, randomBytes } from "node:crypto";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { build } from "./build.mjs";
@@ -13,16 +13,44 @@ const PORT = Number(process.env.PORT || 8787);
 const STATE = resolve(ROOT, process.env.TIMBERLINE_STATE || ".wrangler/state");
 const ORIGIN = `http://127.0.0.1:${PORT}`;
 const READY_MS = 60_000;
+/** Two servers on one state would each have a shard of the same name, and break each other's tables. */
+const OWNER = join(STATE, "served-by.json");
 
 await main(async () => {
+  if (process.argv.length > 2) throw new StepError(`npm start takes no arguments, got ${process.argv.slice(2).join(" ")}`, "PORT=9000 TIMBERLINE_STATE=/some/folder npm start");
+  await stateIsFree();
   await portIsFree();
   const tools = await setup();
   await build(tools);
   const key = apiKey();
   await migrate(tools.node);
   await portIsFree(); // The first build takes minutes.
+  await takeState();
   return serve(tools.node, key);
 });
+
+async function stateIsFree() {
+  if (!existsSync(OWNER)) return;
+  const { pid, port } = JSON.parse(readFileSync(OWNER, "utf8"));
+  try {
+    process.kill(pid, 0);
+    const answer = await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(2_000) });
+    if ((await answer.json()).service !== "timberline") return;
+  } catch {
+    return; // It was killed, and its number may be another program's by now.
+  }
+  throw new StepError(
+    `Timberline runs already on ${STATE}: process ${pid}, http://127.0.0.1:${port}`,
+    "use that one or stop it; for a second one: TIMBERLINE_STATE=/another/folder PORT=8788 npm start",
+  );
+}
+
+async function takeState() {
+  await stateIsFree();
+  mkdirSync(STATE, { recursive: true });
+  writeFileSync(OWNER, JSON.stringify({ pid: process.pid, port: PORT }));
+  process.on("exit", () => rmSync(OWNER, { force: true }));
+}
 
 async function portIsFree() {
   if (!Number.isInteger(PORT) || PORT < 1 || PORT > 65_535) throw new StepError(`PORT=${process.env.PORT} is not a port`, "PORT=8788 npm start");

@@ -19,7 +19,7 @@ use crate::{
 /// Lives as long as the isolate: its caches are the isolate's.
 static SERVICE: OnceLock<(App, Router)> = OnceLock::new();
 
-/// Expiry. The other cron brings home what is spooled.
+/// Expiry. The other cron deletes what expiry has left for readers, and brings home what is spooled.
 const DAILY: &str = "0 2 * * *";
 
 #[event(start)]
@@ -58,6 +58,7 @@ async fn run_jobs(event: &ScheduledEvent, env: &Env) -> Result<()> {
     if event.cron() == DAILY {
         jobs::expire::expire(app, now).await.map_err(failed)?;
     } else {
+        jobs::expire::sweep(app, now).await.map_err(failed)?;
         jobs::spool::drain(app).await.map_err(failed)?;
     }
     Ok(())

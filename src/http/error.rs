@@ -144,7 +144,8 @@ impl From<ParseError> for Error {
 
 /// A JSON response.
 pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
-    json_text(status, body.to_string())
+    // The newline is for terminals.
+    json_text(status, format!("{body}\n"))
 }
 
 /// The same of JSON that is written already.

@@ -14,6 +14,10 @@ use crate::{
 
 const DEFAULT_LIMIT: usize = 100;
 
+/// What a listing takes, by the first name of each.
+const LISTING: [&str; 9] =
+    ["service", "level", "start_time", "end_time", "q", "limit", "cursor", "offset", "page and page_size"];
+
 /// What the caller asked to be shown.
 #[derive(Clone, Debug)]
 pub(super) struct Listing {
@@ -23,13 +27,18 @@ pub(super) struct Listing {
 }
 
 /// Reads the parameters of a listing.
-pub(super) fn listing(uri: &Uri) -> Result<Listing, Error> {
+pub(super) fn listing(uri: &Uri, now: Timestamp) -> Result<Listing, Error> {
     let mut filter = Filter::all();
     let (mut limit, mut offset, mut page, mut page_size, mut after) = (None, None, None, None, None);
     for (name, value) in pairs(uri)? {
-        // `?service=` is how forms send nothing.
-        if value.is_empty() {
+        // No text and no cursor yet: the first page of everything.
+        if value.is_empty() && matches!(name.as_str(), "q" | "query" | "search" | "cursor") {
             continue;
+        }
+        // A variable of a script that is not set: to take it for no filter would show everything.
+        if value.is_empty() {
+            let message = format!("`{name}` is empty; leave it out to search without it");
+            return Err(Error::invalid("invalid_parameter", &name, message));
         }
         match name.as_str() {
             "service" | "service_name" | "serviceName" => filter.services.extend(words(&value)),
@@ -38,8 +47,8 @@ pub(super) fn listing(uri: &Uri) -> Result<Listing, Error> {
                     filter.levels.push(level(&name, &word)?);
                 }
             }
-            "start_time" | "startTime" | "start" | "from" => filter.time.start = time(&name, &value)?,
-            "end_time" | "endTime" | "end" | "to" => filter.time.end = time(&name, &value)?,
+            "start_time" | "startTime" | "start" | "from" => filter.time.start = time(&name, &value, now)?,
+            "end_time" | "endTime" | "end" | "to" => filter.time.end = time(&name, &value, now)?,
             "q" | "query" | "search" => {
                 filter.terms = Filter::parse_terms(&value)
                     .map_err(|error| Error::invalid("invalid_query", &name, error.to_string()))?;
@@ -53,7 +62,7 @@ pub(super) fn listing(uri: &Uri) -> Result<Listing, Error> {
                 let read = Position::from_cursor(&value);
                 after = Some(read.ok_or_else(|| Error::invalid("invalid_cursor", &name, expected))?);
             }
-            _ => return Err(unknown(&name)),
+            _ => return Err(unknown(&name, &LISTING)),
         }
     }
     let TimeRange { start, end } = filter.time;
@@ -73,7 +82,7 @@ pub(super) fn listing(uri: &Uri) -> Result<Listing, Error> {
 
 /// Refuses parameters where none are known.
 pub(super) fn none(uri: &Uri) -> Result<(), Error> {
-    pairs(uri)?.first().map_or(Ok(()), |(name, _)| Err(unknown(name)))
+    pairs(uri)?.first().map_or(Ok(()), |(name, _)| Err(unknown(name, &[])))
 }
 
 fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Error> {
@@ -83,8 +92,13 @@ fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Error> {
     })
 }
 
-fn unknown(name: &str) -> Error {
-    Error::invalid("unknown_parameter", name, format!("this path knows no parameter {name:?}"))
+fn unknown(name: &str, known: &[&str]) -> Error {
+    let there_are = match known {
+        [] => "it takes none".to_owned(),
+        known => format!("there are {}", known.join(", ")),
+    };
+    let message = format!("this path knows no parameter {name:?}; {there_are}");
+    Error::invalid("unknown_parameter", name, message)
 }
 
 /// Several values are separated by commas.
@@ -98,7 +112,10 @@ fn level(name: &str, word: &str) -> Result<Level, Error> {
         .ok_or_else(|| Error::invalid("invalid_level", name, format!("{expected}, got {word:?}")))
 }
 
-fn time(name: &str, value: &str) -> Result<Timestamp, Error> {
+fn time(name: &str, value: &str, now: Timestamp) -> Result<Timestamp, Error> {
+    if let Some(ago) = ago_ms(value) {
+        return Ok(Timestamp::from_ms(now.as_ms().saturating_sub(ago)));
+    }
     // A `+` in a URL is a space, and clients forget to encode the one of an offset.
     let value = if value.len() > 6 {
         value.replace(' ', "+").replacen('+', " ", usize::from(date_then_space(value)))
@@ -107,6 +124,20 @@ fn time(name: &str, value: &str) -> Result<Timestamp, Error> {
     };
     Timestamp::parse_text(&value)
         .map_err(|error| Error::invalid("invalid_timestamp", name, error.to_string()))
+}
+
+/// `15m` or `-15m`: so long ago, in s, m, h or d.
+fn ago_ms(value: &str) -> Option<i64> {
+    let value = value.strip_prefix('-').unwrap_or(value);
+    let (at, unit) = value.char_indices().next_back()?;
+    let ms = match unit {
+        's' => 1_000,
+        'm' => 60_000,
+        'h' => 3_600_000,
+        'd' => 86_400_000,
+        _ => return None,
+    };
+    value.get(..at)?.parse::<i64>().ok().filter(|n| *n >= 0)?.checked_mul(ms)
 }
 
 /// Whether the first space stands between a date and a time of day.
@@ -126,7 +157,7 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Listing, Error> {
-        listing(&format!("/logs?{query}").parse().unwrap())
+        listing(&format!("/logs?{query}").parse().unwrap(), Timestamp::from_ms(1_767_225_600_000))
     }
 
     #[test]
@@ -154,6 +185,22 @@ mod tests {
     }
 
     #[test]
+    fn a_time_may_be_so_long_ago() {
+        for (query, start) in [
+            ("start_time=15m", "2025-12-31T23:45:00Z"),
+            ("start_time=-15m", "2025-12-31T23:45:00Z"),
+            ("from=90s", "2025-12-31T23:58:30Z"),
+            ("from=2h&to=1h", "2025-12-31T22:00:00Z"),
+            ("from=1d", "2025-12-31T00:00:00Z"),
+        ] {
+            assert_eq!(read(query).unwrap().search.filter.time.start.to_string(), start, "{query}");
+        }
+        for query in ["from=m", "from=1w", "from=--1m", "from=9999999999999999999d", "from=1.5h"] {
+            assert!(read(query).is_err(), "{query}");
+        }
+    }
+
+    #[test]
     fn a_page_by_number_is_an_offset() {
         let listing = read("page=3&page_size=20").unwrap();
         assert_eq!((listing.search.offset, listing.search.limit, listing.page), (40, 20, Some((3, 20))));
@@ -174,6 +221,8 @@ mod tests {
             ("cursor=abc", "cursor"),
             ("q=%22open", "q"),
             ("servce=api", "servce"),
+            ("service=&level=ERROR", "service"),
+            ("q=&cursor=&start_time=", "start_time"),
         ] {
             let error = format!("{:?}", read(query).unwrap_err());
             assert!(error.contains(&format!("field: Some({field:?})")), "{query}: {error}");

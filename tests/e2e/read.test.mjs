@@ -63,7 +63,8 @@ describe("lists", () => {
         ["q=user-11", [11]],
         ["q=nowhere", []],
         [`service=api&level=ERROR&q=number&start_time=${iso(6)}`, where(({ service, level }, n) => service === "api" && level === "ERROR" && n >= 6)],
-        ["service=&level=&q=&limit=", all],
+        ["q=&cursor=", all],
+        ["start_time=7d", all],
         ["limit=5", all.slice(0, 5)],
         ["limit=5&offset=4", all.slice(4, 9)],
         ["offset=11", [0]],
@@ -107,6 +108,8 @@ describe("lists", () => {
         ["start_time=yesterday", "invalid_timestamp", "start_time"],
         ["start=20&end=10", "invalid_time_range", "end_time"],
         ["cursor=abc", "invalid_cursor", "cursor"],
+        ["service=&level=ERROR", "invalid_parameter", "service"],
+        ["level=", "invalid_parameter", "level"],
         ["q=%22open", "invalid_query", "q"],
         ["limt=5", "unknown_parameter", "limt"],
       ]) {

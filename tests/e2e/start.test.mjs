@@ -32,7 +32,20 @@ test("npm start serves, its curl lines work word for word, Ctrl-C leaves nothing
   assert.deepEqual([second.url, second.key, second.curls], [first.url, first.key, first.curls]);
   assert.equal(readFileSync(DEV_VARS, "utf8"), vars);
   assert.equal(JSON.parse(sh(find)).data[0].id, id);
+
+  // Another server on the same state would break both.
+  const other = run(state, await freePort());
+  const [code] = await once(other, "close");
+  assert.equal(code, 1);
+  assert.match(other.text, new RegExp(`runs already[\\s\\S]*http://127.0.0.1:${port}[\\s\\S]*TIMBERLINE_STATE=`));
   await second.stop();
+});
+
+test("npm start takes no arguments and says what it takes instead", async () => {
+  const child = run("/nowhere", 1, ["--port", "9"]);
+  const [code] = await once(child, "close");
+  assert.equal(code, 1);
+  assert.match(child.text, /takes no arguments, got --port 9[\s\S]*PORT=9000/);
 });
 
 test("npm start on a port that is taken says so and what to do", async (context) => {
@@ -48,11 +61,11 @@ test("npm start on a port that is taken says so and what to do", async (context)
   assert.match(child.text, new RegExp(`port ${port} is taken[\\s\\S]*PORT=${port + 1} npm start`));
 });
 
-function run(state, port) {
+function run(state, port, args = []) {
   const env = { ...process.env, TIMBERLINE_STATE: state, PORT: String(port) };
   // What a test runner tells its children is nothing to a user's shell.
   delete env.NODE_TEST_CONTEXT;
-  const child = spawn(process.execPath, [join(ROOT, "scripts/start.mjs")], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [join(ROOT, "scripts/start.mjs"), ...args], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
   child.text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (child.text += chunk));
   return child;

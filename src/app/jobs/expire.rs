@@ -71,11 +71,17 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
             expired.rows_deleted += gone.iter().map(|entry| entry.rows).sum::<u64>();
         }
     }
+    sweep(app, now).await?;
+    Ok(expired)
+}
+
+/// Deletes the objects that were noted for removal more than the grace ago.
+pub async fn sweep(app: &App, now: Timestamp) -> Result<(), Error> {
+    let noted_before = Timestamp::from_ms(now.as_ms() - GRACE_MS);
     loop {
-        let noted_before = Timestamp::from_ms(now.as_ms() - GRACE_MS);
-        let keys = app.catalog.removals(noted_before, batch).await?;
+        let keys = app.catalog.removals(noted_before, app.settings.cleanup_batch_size).await?;
         if keys.is_empty() {
-            return Ok(expired);
+            return Ok(());
         }
         remove(app, &keys).await?;
     }

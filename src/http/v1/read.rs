@@ -25,7 +25,7 @@ pub(in crate::http) async fn list(
     Extension(who): Extension<Principal>,
     uri: Uri,
 ) -> Result<Response, Error> {
-    show_page(&app, &who, params::listing(&uri)?).await
+    show_page(&app, &who, params::listing(&uri, app.now())?).await
 }
 
 /// The newest records of one service.
@@ -35,7 +35,7 @@ pub(in crate::http) async fn recent(
     Path(service): Path<String>,
     uri: Uri,
 ) -> Result<Response, Error> {
-    let mut listing = params::listing(&uri)?;
+    let mut listing = params::listing(&uri, app.now())?;
     app::configs::check_service(&service).map_err(|error| Error::of(&app, error))?;
     listing.search.filter.services = vec![service];
     show_page(&app, &who, listing).await
@@ -52,7 +52,7 @@ async fn show_page(app: &App, who: &Principal, listing: params::Listing) -> Resu
     }
     let rest = rest.to_string();
     let room = page.rows.iter().map(|row| row.line.len() + show::ADDED_BYTES).sum::<usize>();
-    let mut body = Vec::with_capacity(room + rest.len());
+    let mut body = Vec::with_capacity(room + rest.len() + 16);
     body.extend_from_slice(b"{\"data\":[");
     for (nth, row) in page.rows.into_iter().enumerate() {
         if nth > 0 {
@@ -62,6 +62,7 @@ async fn show_page(app: &App, who: &Principal, listing: params::Listing) -> Resu
     }
     body.extend_from_slice(b"],");
     body.extend_from_slice(rest.trim_start_matches('{').as_bytes());
+    body.push(b'\n');
     Ok(json_text(StatusCode::OK, body))
 }
 
@@ -101,5 +102,6 @@ async fn show_one(
         .map_err(|error| Error::of(app, error))?;
     let mut body = Vec::with_capacity(stored.line.len() + show::ADDED_BYTES);
     show(&stored, &mut body).map_err(|corrupt| Error::of(app, corrupt.into()))?;
+    body.push(b'\n');
     Ok(json_text(StatusCode::OK, body))
 }
