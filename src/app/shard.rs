@@ -31,6 +31,9 @@ const KEYS_KEPT_MS: u64 = 10 * 60 * 1_000;
 /// After a failed flush the next try comes this much later.
 const RETRY_MS: u64 = 30_000;
 
+/// An alarm that is later than this is not waited for any longer.
+const OVERDUE_MS: u64 = 60_000;
+
 /// An answer to a reader holds no more than this.
 const MAX_REPLY_BYTES: usize = 16 << 20;
 
@@ -270,9 +273,11 @@ impl Shard {
     /// Makes sure that the shard wakes when its log is due.
     async fn schedule(&self) -> Result<(), PortError> {
         if self.state().wakes_at_ms.is_none() {
-            // An object that was put to sleep keeps its alarm: setting it again would cost a row.
+            // An object that was put to sleep keeps its alarm: setting it again would cost a row. One that is
+            // long overdue has been lost.
             let set_before = self.log.wakes_at().await?;
-            self.state().wakes_at_ms = set_before;
+            let lost_before = self.clock.now_ms().saturating_sub(OVERDUE_MS);
+            self.state().wakes_at_ms = set_before.filter(|at| *at >= lost_before);
         }
         let now = self.clock.now_ms();
         let at = {

@@ -87,6 +87,20 @@ async fn a_shard_that_wakes_up_does_not_pay_for_an_alarm_that_is_set() {
 }
 
 #[tokio::test]
+async fn an_alarm_that_never_came_is_set_again() {
+    let service = Service::new();
+    let id = service.store(&log("api", "m")).await;
+    service.world.shards.crash();
+    service.world.turn_clock(HOUR_MS);
+    service.get("/logs").await.ok();
+    let wakes = service.world.shards.log(&shard()).wakes_at().await.unwrap();
+    assert_eq!(wakes, Some(service.world.now_ms()));
+    wake(&service).await;
+    assert_eq!(service.world.catalog.keys().len(), 1);
+    service.holds_exactly(&[id], "an hour late").await;
+}
+
+#[tokio::test]
 async fn two_ways_home_at_once_store_a_log_once() {
     let service = Service::new();
     service.world.fail("shards.append", false, 1);
