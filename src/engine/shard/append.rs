@@ -122,10 +122,6 @@ impl<'a> Append<'a> {
         let blocks = heads.into_iter().cloned().collect();
         join(&Header { blocks, ..self.header.clone() }, &parts).map(Some)
     }
-
-    pub fn raw_bytes(&self) -> u64 {
-        self.header.blocks.iter().map(|block| u64::from(block.raw_bytes)).sum()
-    }
 }
 
 #[cfg(test)]
