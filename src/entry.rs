@@ -19,8 +19,11 @@ use crate::{
 /// Lives as long as the isolate: its caches are the isolate's.
 static SERVICE: OnceLock<(App, Router)> = OnceLock::new();
 
-/// Expiry. The other cron deletes what expiry has left for readers, and brings home what is spooled.
+/// Expiry.
 const DAILY: &str = "0 2 * * *";
+
+/// Compaction. The third cron deletes what both have left for readers, and brings home what is spooled.
+const HOURLY: &str = "17 * * * *";
 
 #[event(start)]
 fn start() {
@@ -34,7 +37,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     if let Some(answer) = platform::contract::run(&request, &env).await? {
         return Ok(answer);
     }
-    let answer = match exchange::request(request).await {
+    let answer = match exchange::request(request) {
         Ok(request) => router.clone().call(request).await?,
         Err(reason) => http::unreadable(app, reason),
     };
@@ -55,11 +58,13 @@ async fn run_jobs(event: &ScheduledEvent, env: &Env) -> Result<()> {
     #[expect(clippy::cast_possible_truncation)]
     let now = Timestamp::from_ms(event.schedule() as i64);
     let failed = |error: app::Error| worker::Error::from(error.to_string());
-    if event.cron() == DAILY {
-        jobs::expire::expire(app, now).await.map_err(failed)?;
-    } else {
-        jobs::expire::sweep(app, now).await.map_err(failed)?;
-        jobs::spool::drain(app).await.map_err(failed)?;
+    match event.cron().as_str() {
+        DAILY => drop(jobs::expire::expire(app, now).await.map_err(failed)?),
+        HOURLY => drop(jobs::compact::compact(app, now).await.map_err(failed)?),
+        _ => {
+            jobs::expire::sweep(app, now).await.map_err(failed)?;
+            jobs::spool::drain(app).await.map_err(failed)?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! One record by its id. The id holds the time of receipt, which leads to the few segments that can
 //! have it.
 
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +12,12 @@ use super::{
     search::Stored,
 };
 use crate::{
-    engine::{query::TimeRange, record::timestamp::Timestamp, tenant::Tenant},
+    engine::{
+        block::{Block, BlockMeta, Opened, reader},
+        query::TimeRange,
+        record::timestamp::Timestamp,
+        tenant::Tenant,
+    },
     ports::{CatalogEntry, PortError},
 };
 
@@ -75,17 +81,37 @@ async fn find_in_segment(
     received_at: Timestamp,
     stats: &mut Stats,
 ) -> Result<Result<Option<Stored>, Vanished>, Error> {
-    let Ok(open) = scan::open(app, entry, stats).await? else { return Ok(Err(Vanished)) };
-    let wanted = open.received_at(received_at);
-    let mut found = None;
-    let read = open.read_blocks(app, &wanted, stats, |_, text, _| {
-        pick(text, id, &mut found)?;
-        Ok(found.is_none())
-    });
-    if read.await?.is_err() {
-        return Ok(Err(Vanished));
+    let Ok(held) = scan::open(app, entry, stats).await? else { return Ok(Err(Vanished)) };
+    for meta in &held.opened.footer.blocks {
+        if received_at < meta.min_received || meta.max_received < received_at {
+            continue;
+        }
+        stats.r2_reads += u64::from(!held.is_whole());
+        let Ok(bytes) = held.read(app, meta.offset, meta.length).await? else { return Ok(Err(Vanished)) };
+        if let Some(line) = find_in_block(&held.opened, meta, bytes, id)? {
+            return Ok(Ok(Some(Stored { line, key: Some(held.key.clone()) })));
+        }
     }
-    Ok(Ok(found.map(|line| Stored { line, key: Some(open.key()) })))
+    Ok(Ok(None))
+}
+
+fn find_in_block(
+    opened: &Opened,
+    meta: &BlockMeta,
+    bytes: Bytes,
+    id: Uuid,
+) -> Result<Option<Box<[u8]>>, Error> {
+    let mut found = None;
+    if meta.heads.is_none() {
+        pick(&reader::block(opened, meta, bytes)?, id, &mut found)?;
+        return Ok(found);
+    }
+    let block = Block::new(opened, meta, bytes);
+    let row = block.ids()?.iter().position(|known| *known == id).and_then(|row| u32::try_from(row).ok());
+    if let Some(row) = row {
+        block.render(&[row], |_, _, _, line| found = Some(line.as_bytes().into()))?;
+    }
+    Ok(found)
 }
 
 fn pick(text: &[u8], id: Uuid, found: &mut Option<Box<[u8]>>) -> Result<(), Error> {

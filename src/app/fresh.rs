@@ -75,6 +75,7 @@ pub async fn read(
         }
     }
     for shard in app.shards_of(tenant) {
+        stats.shard_requests += 1;
         // What is in segments can still be found; the answer says that it is not all.
         let Ok(unflushed) = app.shards.unflushed(&shard, range).await else {
             fresh.partial = true;
@@ -94,7 +95,19 @@ pub async fn read(
 impl Fresh {
     /// Whether everything a segment holds has been handed over already.
     pub fn covers(&self, entry: &CatalogEntry) -> bool {
-        self.covered.iter().any(|(shard, from)| entry.id.shard == *shard && entry.id.first_seq >= *from)
+        // What is merged was let go by its shards before.
+        entry.id.merged.is_none()
+            && self
+                .covered
+                .iter()
+                .any(|(shard, from)| entry.id.shard == *shard && entry.id.first_seq >= *from)
+    }
+
+    /// Whether a segment holds some of what has been handed over and other rows: a shard that could not flush
+    /// for an hour has done so since it was asked, and its segment was merged. Who counts, counts twice.
+    pub fn is_older_than(&self, entry: &CatalogEntry) -> bool {
+        let upto = entry.id.merged.iter().flat_map(|merged| &merged.upto);
+        upto.into_iter().any(|(of, seq)| self.covered.iter().any(|(shard, from)| shard == of && seq >= from))
     }
 
     /// One append that cannot be read must not hide all the others.

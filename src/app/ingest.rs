@@ -13,13 +13,14 @@ use crate::{
         },
         record::{
             model::SourceType,
-            normalise::{self, RawRecord},
+            normalise::{self, Raw, RawRecord},
             rejection::Rejection,
             timestamp::Timestamp,
         },
         retention,
         shard::{Header, RequestKey, append},
         tenant::Tenant,
+        wire::batch,
     },
     ports::{ShardName, shards::Appended},
 };
@@ -47,18 +48,18 @@ pub struct Taken {
 }
 
 /// Stores what is good of a batch. When this returns, every id in it is durable and can be found.
-pub async fn ingest<I>(app: &App, tenant: &Tenant, batch: Batch<I>) -> Result<Taken, Error>
+pub async fn ingest<'a, I>(app: &App, tenant: &Tenant, sent: Batch<I>) -> Result<Taken, Error>
 where
-    I: IntoIterator<Item = Result<RawRecord, Rejection>>,
+    I: IntoIterator<Item = Result<Raw<'a>, Rejection>>,
 {
     let known = configs::known_or_last(app, tenant).await;
     let received_at = app.now();
     let first_id = first_id(received_at, app.random.bits());
-    let (blocks, count, mut taken) = encode(batch.records, batch.source, first_id, received_at, &known)?;
+    let (blocks, count, mut taken) = encode(sent.records, sent.source, first_id, received_at, &known)?;
     if count == 0 {
         return Ok(taken);
     }
-    let header = Header { first_id, count, key: batch.key, spool: None, blocks: Vec::new() };
+    let header = Header { first_id, count, key: sent.key, spool: None, blocks: Vec::new() };
     let message = append::encode(header.clone(), &blocks)?;
     drop(blocks);
     let (first_id, count) = keep(app, tenant, &header, message).await?;
@@ -72,8 +73,8 @@ type Block = (String, rows::Encoded);
 /// Normalises each record, numbers those that are good without a gap, and encodes each in the blocks of its
 /// retention class before it looks at the next. Answers the blocks, how many records are in them, and the
 /// rejections of the others.
-fn encode(
-    raw: impl IntoIterator<Item = Result<RawRecord, Rejection>>,
+fn encode<'a>(
+    raw: impl IntoIterator<Item = Result<Raw<'a>, Rejection>>,
     source: SourceType,
     first_id: Uuid,
     received_at: Timestamp,
@@ -86,22 +87,46 @@ fn encode(
     let mut count = 0;
     for (index, raw) in raw.into_iter().enumerate() {
         let id = nth_id(first_id, count as usize);
-        let record = match raw.and_then(|raw| normalise::normalise(raw, id, &context)) {
-            Ok(record) => record,
-            Err(rejection) => {
-                taken.rejected.push((index, rejection));
-                continue;
+        let pushed = match raw {
+            Ok(Raw::Plain(plain)) => {
+                let encoder = classes.entry(known.ttl_days(plain.service())).or_default();
+                match encoder.push_written(|row| plain.write(id, &context, row)) {
+                    Some(pushed) => Ok(pushed),
+                    // The long way tells what is wrong with it.
+                    None => match batch::parse_record(plain.json) {
+                        Ok(raw) => push(&mut classes, known, raw, id, &context)?,
+                        Err(rejection) => Err(rejection),
+                    },
+                }
             }
+            Ok(Raw::Parsed(raw)) => push(&mut classes, known, raw, id, &context)?,
+            Err(rejection) => Err(rejection),
         };
-        match classes.entry(known.ttl_days(&record.service)).or_default().push(&record)? {
-            Ok(()) => count += 1,
-            Err(TooLong { row_bytes }) => taken.rejected.push((index, too_long(row_bytes))),
+        match pushed {
+            Ok(Ok(())) => count += 1,
+            Ok(Err(TooLong { row_bytes })) => taken.rejected.push((index, too_long(row_bytes))),
+            Err(rejection) => taken.rejected.push((index, rejection)),
         }
     }
     let blocks = classes.into_iter().flat_map(|(ttl_days, encoder)| {
         encoder.finish().into_iter().map(move |block| (retention::class_of(ttl_days), block))
     });
     Ok((blocks.collect(), count, taken))
+}
+
+/// The long way of a record: as a tree.
+fn push(
+    classes: &mut BTreeMap<u32, rows::Encoder>,
+    known: &configs::Known,
+    raw: RawRecord,
+    id: Uuid,
+    context: &normalise::Context<'_>,
+) -> Result<Result<Result<(), TooLong>, Rejection>, Error> {
+    let record = match normalise::normalise(raw, id, context) {
+        Ok(record) => record,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    Ok(Ok(classes.entry(known.ttl_days(&record.service)).or_default().push(&record)?))
 }
 
 fn too_long(row_bytes: usize) -> Rejection {

@@ -1,19 +1,24 @@
 //! The use cases: what the service does, one verb a file, over ports. No HTTP words, no platform types.
 
+pub mod aggregate;
 pub mod configs;
+pub mod context;
 pub mod error;
+pub mod export;
 pub mod find;
 pub mod flush;
 pub mod fresh;
 pub mod health;
 pub mod ingest;
 pub mod jobs;
+pub mod rebuild;
 pub mod scan;
 pub mod search;
 pub mod shard;
 pub mod state;
 pub mod stats;
 pub mod tail;
+pub mod trace;
 
 use std::sync::Arc;
 
@@ -37,6 +42,7 @@ pub struct App {
     pub journal: Arc<dyn Journal>,
     pub configs: Arc<configs::Cache>,
     pub health: Arc<health::Cache>,
+    pub segments: Arc<scan::Cache>,
 }
 
 impl App {

@@ -1,20 +1,24 @@
-//! Segments: walking those that a read concerns, and reading them with a bound on what one request may
-//! cost. What is not in segments yet is in `fresh`.
+//! Segments: walking those that a read concerns, and handing what they hold to whoever asks. What is not in
+//! segments yet is in `fresh`.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod open;
+mod run;
 
-use bytes::Bytes;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+
+pub use open::{Cache, Held, open};
+pub use run::{Scan, Sink, run};
 
 use super::{App, Error, fresh::Fresh};
 use crate::{
     engine::{
         block::{
-            Corrupt, Footer, Rollup, reader,
+            Corrupt, Rollup,
             rows::{self, Row},
         },
         query::TimeRange,
-        record::timestamp::Timestamp,
         tenant::Tenant,
     },
     ports::{
@@ -23,17 +27,15 @@ use crate::{
     },
 };
 
-/// A segment up to this size is read whole: one operation costs more than the bytes.
-const WHOLE_BELOW_BYTES: u64 = 512 << 10;
-
-/// Blocks that lie together are read together up to this many bytes.
-const MAX_READ_BYTES: u64 = 4 << 20;
-
 /// Catalog entries of a first page. An entry may take 2 MB, so the pages behind it are as long as the
 /// entries before them were short.
 const FIRST_PAGE: usize = 8;
 const MAX_PAGE: usize = 200;
 const PAGE_BYTES: usize = 2 << 20;
+
+/// List prices: of an R2 class B operation and of a Durable Object request.
+const R2_READ_USD: f64 = 0.36e-6;
+const SHARD_REQUEST_USD: f64 = 0.15e-6;
 
 /// What reading has cost so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -42,6 +44,8 @@ pub struct Stats {
     pub blocks_total: u64,
     pub blocks_read: u64,
     pub r2_reads: u64,
+    /// Of shards, for what is not flushed.
+    pub shard_requests: u64,
     pub bytes_read: u64,
     pub rows_scanned: u64,
     pub rows_matched: u64,
@@ -51,6 +55,26 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// What the reads and the shards' requests are billed at, in US dollars.
+    #[expect(clippy::cast_precision_loss, reason = "they are few")]
+    pub fn cost_usd(&self) -> f64 {
+        self.r2_reads as f64 * R2_READ_USD + self.shard_requests as f64 * SHARD_REQUEST_USD
+    }
+
+    /// Adds what another search has cost.
+    pub fn add(&mut self, other: &Self) {
+        self.segments += other.segments;
+        self.blocks_total += other.blocks_total;
+        self.blocks_read += other.blocks_read;
+        self.r2_reads += other.r2_reads;
+        self.shard_requests += other.shard_requests;
+        self.bytes_read += other.bytes_read;
+        self.rows_scanned += other.rows_scanned;
+        self.rows_matched += other.rows_matched;
+        self.elapsed_ms += other.elapsed_ms;
+        self.partial |= other.partial;
+    }
+
     /// A segment cannot be read: it is noted for whoever mends it, and the answer is partial.
     pub fn pass_over(&mut self, app: &App, entry: &CatalogEntry, why: &str) {
         app.journal.error(&format!("segment {} was passed over: {why}", entry.key));
@@ -67,13 +91,15 @@ pub struct Segments<'a> {
     page: std::vec::IntoIter<CatalogEntry>,
     page_len: usize,
     after: Option<After>,
+    /// The moment of the first page, to which the others keep: a merge between two of them hides nothing.
+    as_of: u64,
     done: bool,
 }
 
 impl<'a> Segments<'a> {
     pub fn new(app: &'a App, tenant: &'a Tenant, range: TimeRange, detail: Detail) -> Self {
         let page = Vec::new().into_iter();
-        Self { app, tenant, range, detail, page, page_len: FIRST_PAGE, after: None, done: false }
+        Self { app, tenant, range, detail, page, page_len: FIRST_PAGE, after: None, as_of: 0, done: false }
     }
 
     pub async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
@@ -88,8 +114,17 @@ impl<'a> Segments<'a> {
     }
 
     async fn turn(&mut self) -> Result<(), Error> {
-        let (catalog, after) = (&self.app.catalog, self.after.as_ref());
-        let page = catalog.segments(self.tenant, self.range, after, self.page_len, self.detail).await?;
+        let (catalog, range, limit) = (&self.app.catalog, self.range, self.page_len);
+        let page = match &self.after {
+            None => {
+                let page = catalog.segments(self.tenant, range, None, limit, self.detail).await?;
+                self.as_of = page.first().map_or(0, |entry| entry.as_of);
+                page
+            }
+            Some(after) => {
+                catalog.segments_as_of(self.tenant, range, after, self.as_of, limit, self.detail).await?
+            }
+        };
         self.done = page.len() < self.page_len;
         self.after =
             page.last().map(|entry| After { max_time_ms: entry.max_time.as_ms(), key: entry.key.clone() });
@@ -109,97 +144,6 @@ fn weight(entry: &CatalogEntry) -> usize {
 /// A segment that was in the catalog and whose object is gone: it was rewritten or expired meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vanished;
-
-/// A segment opened for reading.
-pub struct Open {
-    key: Arc<str>,
-    /// The whole segment, when it is small.
-    whole: Option<Bytes>,
-    pub footer: Footer,
-}
-
-/// Reads a segment's footer, and all of it where that is as cheap.
-pub async fn open(
-    app: &App,
-    entry: &CatalogEntry,
-    stats: &mut Stats,
-) -> Result<Result<Open, Vanished>, Error> {
-    let whole = entry.size_bytes <= WHOLE_BELOW_BYTES;
-    let offset = if whole { 0 } else { entry.footer_offset };
-    let length = entry.size_bytes.saturating_sub(offset);
-    stats.segments += 1;
-    stats.r2_reads += 1;
-    let read = if whole {
-        app.objects.get(&entry.key).await?
-    } else {
-        app.objects.get_range(&entry.key, offset, length).await?
-    };
-    let Some(bytes) = read.map(Bytes::from) else { return Ok(Err(Vanished)) };
-    stats.bytes_read += bytes.len() as u64;
-    let footer = if whole { reader::footer_of(&bytes)? } else { reader::footer(&bytes)? };
-    stats.blocks_total += footer.blocks.len() as u64;
-    Ok(Ok(Open { key: entry.key.as_str().into(), whole: whole.then_some(bytes), footer }))
-}
-
-impl Open {
-    /// The blocks with these indices, in the order given: rising or falling. The bytes of several are
-    /// fetched at once; `each` says whether to go on.
-    pub async fn read_blocks(
-        &self,
-        app: &App,
-        wanted: &[usize],
-        stats: &mut Stats,
-        mut each: impl FnMut(usize, &[u8], &mut Stats) -> Result<bool, Error>,
-    ) -> Result<Result<(), Vanished>, Error> {
-        let metas = || wanted.iter().filter_map(|nth| Some((*nth, self.footer.blocks.get(*nth)?)));
-        let mut fetched: (u64, Bytes) = self.whole.clone().map_or((0, Bytes::new()), |whole| (0, whole));
-        for (next, (nth, meta)) in metas().enumerate() {
-            let here = reader::slice(&fetched.1, fetched.0, meta).is_ok();
-            if !here {
-                let (from, to) =
-                    span(metas().skip(next).map(|(_, meta)| (meta.offset, meta.offset + meta.length)));
-                stats.r2_reads += 1;
-                let Some(bytes) = app.objects.get_range(&self.key, from, to.saturating_sub(from)).await?
-                else {
-                    return Ok(Err(Vanished));
-                };
-                stats.bytes_read += bytes.len() as u64;
-                fetched = (from, bytes.into());
-            }
-            stats.blocks_read += 1;
-            let text = reader::block(meta, reader::slice(&fetched.1, fetched.0, meta)?)?;
-            if !each(nth, &text, stats)? {
-                break;
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    pub fn key(&self) -> Arc<str> {
-        self.key.clone()
-    }
-
-    /// The blocks that can hold a row received at this time.
-    pub fn received_at(&self, time: Timestamp) -> Vec<usize> {
-        let holds = |block: &crate::engine::block::BlockMeta| {
-            block.min_received <= time && time <= block.max_received
-        };
-        self.footer.blocks.iter().enumerate().filter(|(_, block)| holds(block)).map(|(nth, _)| nth).collect()
-    }
-}
-
-/// The first of these byte ranges, and those behind it as far as one read reaches.
-fn span(ranges: impl Iterator<Item = (u64, u64)>) -> (u64, u64) {
-    let mut all: Option<(u64, u64)> = None;
-    for (from, to) in ranges {
-        let (min, max) = all.map_or((from, to), |(min, max)| (min.min(from), max.max(to)));
-        if all.is_some() && max - min > MAX_READ_BYTES {
-            break;
-        }
-        all = Some((min, max));
-    }
-    all.unwrap_or_default()
-}
 
 /// Reads the rows of a block's text.
 pub fn for_each_row(text: &[u8], mut each: impl FnMut(Row<'_>) -> Result<(), Error>) -> Result<(), Error> {

@@ -1,20 +1,22 @@
-//! Search: the newest rows that a filter wants, a page at a time.
+//! Search: the rows that a filter wants, a page at a time.
+
+mod relevance;
 
 use std::sync::Arc;
 
 use super::{
     App, Error,
-    fresh::{self, Copies},
-    scan::{self, Segments, Stats, Vanished},
+    fresh::Copies,
+    scan::{self, Scan, Sink, Stats, Vanished},
 };
 use crate::{
     engine::{
-        block::rows::Row,
-        query::{Collector, Filter, Position, TimeRange},
+        block::{Block, rows::Row},
+        query::{Collector, Cursor, Filter, Mask, Order, Position},
         record::timestamp::Timestamp,
         tenant::Tenant,
     },
-    ports::{CatalogEntry, catalog::Detail},
+    ports::catalog::Detail,
 };
 
 /// Rows a page holds at the most.
@@ -23,21 +25,31 @@ pub const MAX_LIMIT: usize = 1_000;
 /// How far a page may lie behind the first row when it is asked for by number; a cursor has no such end.
 pub const MAX_OFFSET: usize = 10_000;
 
-/// Reads of the bucket and bytes scanned that one search may cost; beyond it the answer is partial and
-/// its cursor goes on.
-const MAX_R2_READS: u64 = 400;
-const MAX_BYTES_READ: u64 = 64 << 20;
-
 /// Times that a search begins anew because a segment was replaced under it.
 const MAX_TRIES: usize = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    By(Order),
+    /// The best answers to the terms of the search first.
+    Relevance,
+}
 
 #[derive(Clone, Debug)]
 pub struct Search {
     pub filter: Filter,
+    pub sort: Sort,
     pub limit: usize,
     pub offset: usize,
-    /// Rows before this position are not shown again.
+    /// Rows up to this position are not shown again.
     pub after: Option<Position>,
+}
+
+impl Search {
+    /// What is asked for without asking for anything.
+    pub fn new(filter: Filter, order: Order, limit: usize) -> Self {
+        Self { filter, sort: Sort::By(order), limit, offset: 0, after: None }
+    }
 }
 
 /// Bytes that a row on a page takes besides its line.
@@ -57,7 +69,7 @@ pub struct Stored {
 pub struct Page {
     pub rows: Vec<Stored>,
     /// Where the next page begins; absent at the end.
-    pub next: Option<Position>,
+    pub next: Option<Cursor>,
     pub stats: Stats,
 }
 
@@ -65,7 +77,12 @@ pub async fn search(app: &App, tenant: &Tenant, search: &Search) -> Result<Page,
     let began = app.clock.now_ms();
     let mut nth = 1;
     loop {
-        if let Ok(mut page) = once(app, tenant, search, nth >= MAX_TRIES).await? {
+        let last_try = nth >= MAX_TRIES;
+        let page = match search.sort {
+            Sort::By(order) => by_time(app, tenant, search, order, last_try).await?,
+            Sort::Relevance => relevance::search(app, tenant, search, last_try).await?,
+        };
+        if let Ok(mut page) = page {
             page.stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
             return Ok(page);
         }
@@ -75,114 +92,109 @@ pub async fn search(app: &App, tenant: &Tenant, search: &Search) -> Result<Page,
 
 /// One pass. A segment that cannot be read must not hide all the others: it is noted, and the answer
 /// says that it is not whole.
-async fn once(
+async fn by_time(
     app: &App,
     tenant: &Tenant,
     search: &Search,
+    order: Order,
     last_try: bool,
 ) -> Result<Result<Page, Vanished>, Error> {
     let mut stats = Stats::default();
     let mut filter = search.filter.clone();
     if let Some(after) = search.after {
-        filter.time.end = filter.time.end.min(after.time);
+        match order {
+            Order::Newest => filter.time.end = filter.time.end.min(after.time),
+            Order::Oldest => filter.time.start = filter.time.start.max(after.time),
+        }
     }
-    let mut page = Collector::new(search.offset + search.limit + 1);
-    let take = |page: &mut Collector<Stored>, text: &[u8], key: Option<&Arc<str>>, stats: &mut Stats| {
-        scan::for_each_row(text, |row| {
-            stats.rows_scanned += 1;
-            offer(page, search, &filter, &row, key, stats)
-        })
+    let mut page =
+        First { rows: Collector::new(order, search.offset + search.limit + 1), after: search.after };
+    let scan = Scan {
+        filter: &filter,
+        copies: Copies::Allowed,
+        detail: Detail::Summaries,
+        order,
+        after: search.after.map(|after| after.time),
+        unlimited: false,
+        stops_early: true,
     };
-    let look = |text: &[u8], stats: &mut Stats| take(&mut page, text, None, stats);
-    let fresh = fresh::read(app, tenant, filter.time, Copies::Allowed, &mut stats, look).await?;
-    stats.partial |= fresh.partial;
-
-    let mut segments = Segments::new(app, tenant, filter.time, Detail::Summaries);
-    let mut cut_at = None;
-    while let Some(entry) = segments.next(&fresh).await? {
-        if !filter.may_match(&entry.services) {
-            continue;
-        }
-        if page.is_full_before(entry.max_time) {
-            break;
-        }
-        let spent = stats.r2_reads >= MAX_R2_READS || stats.bytes_read >= MAX_BYTES_READ;
-        let progress = search.after.is_none_or(|after| entry.max_time < after.time);
-        if spent && progress {
-            page.keep_newer_than(entry.max_time);
-            stats.partial = true;
-            cut_at = Some(entry.max_time);
-            break;
-        }
-        let key: Arc<str> = entry.key.as_str().into();
-        let each = |page: &mut Collector<Stored>, text: &[u8], stats: &mut Stats| {
-            take(page, text, Some(&key), stats)
-        };
-        match scan_segment(app, &entry, filter.time, &mut page, &mut stats, each).await {
-            Ok(Ok(())) => {}
-            Ok(Err(Vanished)) if !last_try => return Ok(Err(Vanished)),
-            Ok(Err(Vanished)) => stats.pass_over(app, &entry, "it is not in the bucket"),
-            Err(Error::Corrupt(corrupt)) => stats.pass_over(app, &entry, &corrupt.to_string()),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Ok(finish(page, search, stats, cut_at)))
-}
-
-/// Hands the blocks that overlap the range to `take`, newest first, until the page is full.
-async fn scan_segment(
-    app: &App,
-    entry: &CatalogEntry,
-    range: TimeRange,
-    page: &mut Collector<Stored>,
-    stats: &mut Stats,
-    take: impl Fn(&mut Collector<Stored>, &[u8], &mut Stats) -> Result<(), Error>,
-) -> Result<Result<(), Vanished>, Error> {
-    let Ok(open) = scan::open(app, entry, stats).await? else { return Ok(Err(Vanished)) };
-    let blocks = open.footer.blocks.iter().enumerate();
-    let wanted: Vec<usize> =
-        blocks.filter(|(_, b)| range.overlaps(b.min_time, b.max_time)).map(|(nth, _)| nth).rev().collect();
-    let read = open.read_blocks(app, &wanted, stats, |nth, text, stats| {
-        take(page, text, stats)?;
-        // Blocks are sorted by time: the next one is no newer than this one's oldest row.
-        let next_newest = open.footer.blocks.get(nth).map_or(Timestamp::EPOCH, |block| block.min_time);
-        Ok(!page.is_full_before(next_newest))
-    });
-    read.await
-}
-
-fn offer(
-    page: &mut Collector<Stored>,
-    search: &Search,
-    filter: &Filter,
-    row: &Row<'_>,
-    key: Option<&Arc<str>>,
-    stats: &mut Stats,
-) -> Result<(), Error> {
-    let at = Position { time: row.head.timestamp, id: row.head.id };
-    if search.after.is_some_and(|after| at >= after) || !filter.matches_head(&row.head) {
-        return Ok(());
-    }
-    let made = || {
-        let matches = filter.terms.is_empty() || filter.matches_text(&row.record()?);
-        stats.rows_matched += u64::from(matches);
-        Ok::<_, Error>(matches.then(|| Stored { line: row.line.into(), key: key.cloned() }))
+    let Ok(cut_at) = scan::run(app, tenant, &scan, &mut page, &mut stats, last_try).await? else {
+        return Ok(Err(Vanished));
     };
-    page.offer(at, row.line.len() + ROW_BYTES, made)
+    if let Some(time) = cut_at {
+        page.rows.keep_before(time);
+    }
+    Ok(Ok(finish(page.rows, search, stats, cut_at)))
 }
 
-/// `cut_at` is where a search stopped at its bound: everything newer has been looked at.
+/// The first rows so far.
+struct First {
+    rows: Collector<Stored>,
+    after: Option<Position>,
+}
+
+impl First {
+    fn is_before(&self, at: Position) -> bool {
+        self.after.is_some_and(|after| !self.rows.order().puts_first(after, at))
+    }
+}
+
+impl Sink for First {
+    fn row(&mut self, row: &Row<'_>, key: Option<&Arc<str>>) -> Result<(), Error> {
+        let at = Position { time: row.head.timestamp, id: row.head.id };
+        if self.is_before(at) {
+            return Ok(());
+        }
+        let made = || Ok(Some(Stored { line: row.line.into(), key: key.cloned() }));
+        self.rows.offer(at, row.line.len() + ROW_BYTES, made)
+    }
+
+    fn block(&mut self, block: &Block<'_>, wanted: &Mask, key: &Arc<str>) -> Result<(), Error> {
+        let (times, ids) = (block.times()?, block.ids()?);
+        let at = |row: usize| Some(Position { time: *times.get(row)?, id: *ids.get(row)? });
+        let mut rows: Vec<(Position, u32)> = wanted
+            .rows()
+            .filter_map(|row| Some((at(row)?, u32::try_from(row).ok()?)))
+            .filter(|(at, _)| !self.is_before(*at) && self.rows.wants(*at))
+            .collect();
+        // The first, as many as there is room for, in their order in the block.
+        match self.rows.order() {
+            Order::Newest => rows.sort_unstable_by(|a, b| b.cmp(a)),
+            Order::Oldest => rows.sort_unstable(),
+        }
+        rows.truncate(self.rows.limit());
+        let mut rows: Vec<u32> = rows.into_iter().map(|(_, row)| row).collect();
+        rows.sort_unstable();
+        block.render(&rows, |_, time, id, line| {
+            let made =
+                || Ok::<_, Error>(Some(Stored { line: line.as_bytes().into(), key: Some(key.clone()) }));
+            // Making it cannot fail.
+            let _ = self.rows.offer(Position { time, id }, line.len() + ROW_BYTES, made);
+        })?;
+        Ok(())
+    }
+
+    fn is_full(&self, min: Timestamp, max: Timestamp) -> bool {
+        self.rows.is_full(min, max)
+    }
+}
+
+/// `cut_at` is where a search stopped at its bound: everything before it has been looked at.
 fn finish(page: Collector<Stored>, search: &Search, mut stats: Stats, cut_at: Option<Timestamp>) -> Page {
     let overflowed = page.has_overflowed();
     stats.partial |= overflowed;
+    let order = page.order();
     let mut rows = page.into_rows();
     let wanted = search.offset + search.limit;
     let more = rows.len() > wanted || overflowed;
     rows.truncate(wanted);
+    // The place before everything of a time.
+    let id = if order == Order::Newest { uuid::Uuid::max() } else { uuid::Uuid::nil() };
     let next = match (rows.last(), cut_at) {
         (Some((last, _)), _) if more => Some(*last),
-        (_, Some(time)) => Some(Position { time, id: uuid::Uuid::max() }),
+        (_, Some(time)) => Some(Position { time, id }),
         _ => None,
     };
+    let next = next.map(|at| Cursor::After(order, at));
     Page { rows: rows.into_iter().skip(search.offset).map(|(_, row)| row).collect(), next, stats }
 }

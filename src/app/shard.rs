@@ -436,7 +436,9 @@ impl Shard {
     pub fn describe(&self) -> ShardState {
         let state = self.state();
         let held = || state.held.logs.iter().filter(|log| log.commits > 0);
+        let first_log = state.held.logs.first().map_or(state.held.next_seq, |log| log.first_seq);
         ShardState {
+            flushed_before_seq: if state.stale { 0 } else { first_log },
             unflushed_commits: held().map(|log| log.commits).sum(),
             unflushed_bytes: held().map(|log| log.bytes).sum(),
             oldest_ms: held().map(|log| log.oldest_ms).min(),

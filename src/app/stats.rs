@@ -33,8 +33,10 @@ pub async fn services(app: &App, tenant: &Tenant) -> Result<(Summary, bool), Err
         })
     };
     let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::PassedOver, &mut stats, count).await?;
+    let mut partial = fresh.partial;
     let mut segments = Segments::new(app, tenant, TimeRange::ALL, Detail::Summaries);
     while let Some(entry) = segments.next(&fresh).await? {
+        partial |= fresh.is_older_than(&entry);
         for (service, theirs) in entry.services {
             match all.get_mut(&service) {
                 Some(mine) => mine.merge(&theirs),
@@ -44,7 +46,7 @@ pub async fn services(app: &App, tenant: &Tenant) -> Result<(Summary, bool), Err
             }
         }
     }
-    Ok((all, fresh.partial))
+    Ok((all, partial))
 }
 
 /// What one service has sent.

@@ -3,7 +3,11 @@
 use std::iter;
 
 use super::{App, Error, ingest};
-use crate::engine::{record::model::SourceType, tenant::Tenant, wire::tail};
+use crate::engine::{
+    record::{model::SourceType, normalise::Raw},
+    tenant::Tenant,
+    wire::tail,
+};
 
 /// Records stored together: an append stays small in the shard's memory.
 const CHUNK: usize = 1_000;
@@ -19,7 +23,8 @@ pub async fn take(app: &App, tenant: &Tenant, items: &[String]) -> Result<(), Er
         })
     });
     while let Some(first) = records.next() {
-        let chunk = iter::once(first).chain(records.by_ref().take(CHUNK - 1)).map(Ok);
+        let chunk =
+            iter::once(first).chain(records.by_ref().take(CHUNK - 1)).map(|record| Ok(Raw::Parsed(record)));
         let batch = ingest::Batch { records: chunk, source: SourceType::Tail, key: None };
         let taken = ingest::ingest(app, tenant, batch).await?;
         for (_, rejection) in taken.rejected {

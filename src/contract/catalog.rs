@@ -15,7 +15,7 @@ use crate::{
     },
     ports::{
         Catalog, CatalogEntry,
-        catalog::{After, Detail, WalkFrom},
+        catalog::{After, Detail, Only, WalkFrom},
     },
 };
 
@@ -49,6 +49,7 @@ fn entry(tenant: &Tenant, seq: u64, from_ns: i64, to_ns: i64) -> Result<CatalogE
         last_seq: seq,
         part: 0,
         generation: 0,
+        merged: None,
     };
     let rows = vec![row(from_ns, Level::Error), row(to_ns, Level::Info)];
     let segment = segment::write(id, rows)?.ok_or_else(|| Broken("two rows made no segment".into()))?;
@@ -98,15 +99,54 @@ async fn listing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Br
 
     let start = WalkFrom::default();
     let everything = vec![plain(&old), plain(&mid), plain(&new), plain(&other)];
-    same("a walk sees every tenant in order", catalog.walk(&start, 9).await?, everything)?;
+    same("a walk sees every tenant in order", catalog.walk(&start, 9, Only::All).await?, everything)?;
     let from = WalkFrom { tenant: a.to_string(), max_time_ms: mid.max_time.as_ms(), key: mid.key.clone() };
-    same("and goes on", catalog.walk(&from, 1).await?, vec![plain(&new)])
+    same("and goes on", catalog.walk(&from, 1, Only::All).await?, vec![plain(&new)])?;
+    let only = Only::Small { raw_bytes: old.raw_bytes, received_before: Timestamp::MAX };
+    same("or sees small ones only", catalog.walk(&start, 9, only).await?, Vec::new())?;
+    let only = Only::Small { raw_bytes: old.raw_bytes + 1, received_before: new.max_received };
+    let early: Vec<_> = catalog.walk(&start, 9, only).await?.into_iter().map(|entry| entry.key).collect();
+    same("or early ones", early, vec![old.key, mid.key, other.key.clone()])?;
+    let places = catalog.places(&from, 9).await?;
+    same("places are those of the walk", places, vec![WalkFrom::behind(&new), WalkFrom::behind(&other)])
 }
 
 async fn replacing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {
     let at = Timestamp::from_ms;
-    let (old, mid, new) = (entry(a, 1, T, T + MS)?, entry(a, 2, T, T + 5 * MS)?, entry(a, 4, T, T + MS)?);
-    catalog.replace(&[old.clone(), mid.clone()], std::slice::from_ref(&new), at(1_000)).await?;
+    let (old, mid, new) = (entry(a, 1, T, T + MS)?, entry(a, 2, T, T + 5 * MS)?, entry(a, 4, T, T + 7 * MS)?);
+    let (newest, never) = (entry(a, 3, T + 5 * MS, T + 9 * MS)?, entry(a, 9, T, T + MS)?);
+    let list = |after| catalog.segments(a, TimeRange::ALL, after, 1, Detail::Summaries);
+    let first = list(None).await?;
+    let as_of = first.first().map_or(9, |entry| entry.as_of);
+    same("a listing begins", first, vec![plain(&newest)])?;
+    // The segment is noted before it is written, and the others are replaced while somebody lists them.
+    catalog.note_removals(std::slice::from_ref(&new.key), at(900)).await?;
+    catalog.add(std::slice::from_ref(&new)).await?;
+    same("what is noted for removal is not added", list(None).await?, vec![plain(&newest)])?;
+    let missing = catalog.replace(&[old.clone(), never], std::slice::from_ref(&new), at(1_000)).await?;
+    same("what is not there is not replaced", missing, false)?;
+    same("nor anything else", catalog.removals(at(1_001), 9).await?, vec![new.key.clone()])?;
+    let replaced =
+        catalog.replace(&[old.clone(), mid.clone()], std::slice::from_ref(&new), at(1_000)).await?;
+    same("what is there is replaced", replaced, true)?;
+    let again = catalog.replace(std::slice::from_ref(&mid), std::slice::from_ref(&new), at(1_000)).await?;
+    same("once", again, false)?;
+    catalog.add(&[old.clone(), mid.clone()]).await?;
+    let after = After { max_time_ms: newest.max_time.as_ms(), key: newest.key.clone() };
+    let now = catalog.segments(a, TimeRange::ALL, Some(&after), 9, Detail::Summaries).await?;
+    let keys = |entries: &[CatalogEntry]| entries.iter().map(|entry| entry.key.clone()).collect::<Vec<_>>();
+    same("who begins now sees the new", keys(&now), vec![new.key.clone()])?;
+    for (after, expected) in [(&newest, vec![&mid, &old]), (&mid, vec![&old]), (&old, vec![])] {
+        let after = After { max_time_ms: after.max_time.as_ms(), key: after.key.clone() };
+        for detail in [Detail::Summaries, Detail::Rollups] {
+            let then = catalog.segments_as_of(a, TimeRange::ALL, &after, as_of, 9, detail).await?;
+            let whole = |entry: &&CatalogEntry| {
+                if detail == Detail::Rollups { (*entry).clone() } else { plain(entry) }
+            };
+            let expected: Vec<_> = expected.iter().map(whole).map(|e| CatalogEntry { as_of, ..e }).collect();
+            same("who began before goes on with the old", then, expected)?;
+        }
+    }
     let left = catalog.segments(a, TimeRange::ALL, None, 9, Detail::Summaries).await?;
     let keys: Vec<_> = left.iter().map(|entry| entry.id.first_seq).collect();
     same("what is replaced is gone", keys, vec![3, 4])?;

@@ -1,7 +1,8 @@
 //! A catalog in memory.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::{Arc, Mutex},
 };
 
@@ -12,7 +13,7 @@ use crate::{
     engine::{config::ServiceConfig, query::TimeRange, record::timestamp::Timestamp, tenant::Tenant},
     ports::{
         Catalog, CatalogEntry, PortError,
-        catalog::{After, Detail, WalkFrom},
+        catalog::{After, Detail, Only, WalkFrom},
     },
 };
 
@@ -26,21 +27,101 @@ pub struct FakeCatalog {
 #[derive(Default)]
 struct Tables {
     /// By tenant, newest row and key, as in D1.
-    segments: BTreeMap<(String, i64, String), CatalogEntry>,
+    segments: BTreeMap<Place, Kept>,
     removals: BTreeMap<String, Timestamp>,
+    /// What was taken out of the listings and is noted for removal: with the replacement that took it.
+    replaced: BTreeMap<Place, (Kept, u64)>,
+    /// How many replacements each tenant has seen.
+    epochs: BTreeMap<String, u64>,
     spooled: BTreeMap<String, String>,
     configs: BTreeMap<(String, String), ServiceConfig>,
+    /// As D1 counts: a segment is one and one in its index.
+    rows_written: u64,
+}
+
+type Place = (String, i64, String);
+
+struct Kept {
+    entry: CatalogEntry,
+    /// The replacement that added it, 0 for a flush.
+    born: u64,
 }
 
 impl Tables {
     fn add(&mut self, segments: &[CatalogEntry]) {
-        for entry in segments {
-            self.segments.entry(place(entry)).or_insert_with(|| entry.clone());
+        for entry in segments.iter().filter(|entry| !self.removals.contains_key(&entry.key)) {
+            self.rows_written += 2;
+            self.segments.entry(place(entry)).or_insert_with(|| Kept { entry: entry.clone(), born: 0 });
         }
+    }
+
+    fn replace(&mut self, gone: &[CatalogEntry], new: &[CatalogEntry], now: Timestamp) -> bool {
+        if !gone.iter().all(|entry| self.segments.contains_key(&place(entry))) {
+            return false;
+        }
+        let tenants: BTreeSet<&String> = gone.iter().map(|entry| &entry.id.tenant).collect();
+        self.rows_written += (tenants.len() + 3 * gone.len() + 3 * new.len()) as u64;
+        for tenant in tenants {
+            *self.epochs.entry(tenant.clone()).or_default() += 1;
+        }
+        for entry in gone {
+            let epoch = self.epoch(&entry.id.tenant);
+            if let Some(kept) = self.segments.remove(&place(entry)) {
+                self.replaced.insert(place(entry), (kept, epoch));
+            }
+            self.removals.insert(entry.key.clone(), now);
+        }
+        for entry in new {
+            let born = self.epoch(&entry.id.tenant);
+            self.removals.remove(&entry.key);
+            self.segments.entry(place(entry)).or_insert_with(|| Kept { entry: entry.clone(), born });
+        }
+        true
+    }
+
+    fn list(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        after: Option<&After>,
+        as_of: u64,
+        limit: usize,
+        detail: Detail,
+    ) -> Vec<CatalogEntry> {
+        let behind = |entry: &&CatalogEntry| {
+            after.is_none_or(|after| {
+                (entry.max_time.as_ms(), entry.key.as_str()) < (after.max_time_ms, after.key.as_str())
+            })
+        };
+        let all = self.as_of(tenant.as_str(), as_of).into_iter();
+        let wanted = all.filter(|entry| range.overlaps(entry.min_time, entry.max_time)).filter(behind);
+        let shown = wanted.take(limit).map(|entry| CatalogEntry { as_of, ..entry.clone() });
+        match detail {
+            Detail::Summaries => shown.map(|entry| without_rollup(&entry)).collect(),
+            Detail::Rollups => shown.collect(),
+        }
+    }
+
+    fn behind(&self, from: &WalkFrom) -> impl Iterator<Item = (&Place, &Kept)> {
+        let from = (from.tenant.clone(), from.max_time_ms, from.key.clone());
+        self.segments.range((Bound::Excluded(from), Bound::Unbounded))
+    }
+
+    fn epoch(&self, tenant: &str) -> u64 {
+        self.epochs.get(tenant).copied().unwrap_or_default()
+    }
+
+    /// A tenant's segments as they were after so many replacements, newest first.
+    fn as_of(&self, tenant: &str, epoch: u64) -> Vec<&CatalogEntry> {
+        let there = self.segments.iter().filter(|(_, kept)| kept.born <= epoch);
+        let replaced = self.replaced.iter().filter(|(_, (kept, gone))| kept.born <= epoch && epoch < *gone);
+        let both = there.chain(replaced.map(|(place, (kept, _))| (place, kept)));
+        let own: BTreeMap<&Place, &Kept> = both.filter(|((of, ..), _)| of == tenant).collect();
+        own.into_values().rev().map(|kept| &kept.entry).collect()
     }
 }
 
-fn place(entry: &CatalogEntry) -> (String, i64, String) {
+fn place(entry: &CatalogEntry) -> Place {
     (entry.id.tenant.clone(), entry.max_time.as_ms(), entry.key.clone())
 }
 
@@ -54,7 +135,27 @@ impl FakeCatalog {
     }
 
     pub fn keys(&self) -> Vec<String> {
-        lock(&self.tables).segments.values().map(|entry| entry.key.clone()).collect()
+        lock(&self.tables).segments.values().map(|kept| kept.entry.key.clone()).collect()
+    }
+
+    /// Forgets every segment, or what was noted for removal, or both: as somebody may who has the console.
+    pub fn lose(&self, segments: bool, removals: bool) {
+        let mut tables = lock(&self.tables);
+        if segments {
+            tables.segments.clear();
+        }
+        if removals {
+            tables.removals.clear();
+            tables.replaced.clear();
+        }
+    }
+
+    pub fn rows_written(&self) -> u64 {
+        lock(&self.tables).rows_written
+    }
+
+    pub fn noted(&self) -> Vec<String> {
+        lock(&self.tables).removals.keys().cloned().collect()
     }
 
     fn run<T>(&self, call: &str, work: impl FnOnce(&mut Tables) -> T) -> Result<T, PortError> {
@@ -78,19 +179,21 @@ impl Catalog for FakeCatalog {
         detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
         self.run("catalog.segments", |tables| {
-            let behind = |entry: &&CatalogEntry| {
-                after.is_none_or(|after| {
-                    (entry.max_time.as_ms(), entry.key.as_str()) < (after.max_time_ms, after.key.as_str())
-                })
-            };
-            let all = tables.segments.values().rev().filter(|entry| entry.id.tenant == tenant.as_str());
-            let wanted = all.filter(|entry| range.overlaps(entry.min_time, entry.max_time)).filter(behind);
-            let shown = wanted.take(limit);
-            match detail {
-                Detail::Summaries => shown.map(without_rollup).collect(),
-                Detail::Rollups => shown.cloned().collect(),
-            }
+            let as_of = tables.epoch(tenant.as_str());
+            tables.list(tenant, range, after, as_of, limit, detail)
         })
+    }
+
+    async fn segments_as_of(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        after: &After,
+        as_of: u64,
+        limit: usize,
+        detail: Detail,
+    ) -> Result<Vec<CatalogEntry>, PortError> {
+        self.run("catalog.segments", |tables| tables.list(tenant, range, Some(after), as_of, limit, detail))
     }
 
     async fn received_at(&self, tenant: &Tenant, time: Timestamp) -> Result<Vec<CatalogEntry>, PortError> {
@@ -98,20 +201,26 @@ impl Catalog for FakeCatalog {
             let holds = |entry: &&CatalogEntry| {
                 entry.id.tenant == tenant.as_str() && entry.min_received <= time && time <= entry.max_received
             };
-            tables.segments.values().filter(holds).map(without_rollup).collect()
+            tables.segments.values().map(|kept| &kept.entry).filter(holds).map(without_rollup).collect()
         })
     }
 
-    async fn walk(&self, from: &WalkFrom, limit: usize) -> Result<Vec<CatalogEntry>, PortError> {
+    async fn walk(&self, from: &WalkFrom, limit: usize, only: Only) -> Result<Vec<CatalogEntry>, PortError> {
         self.run("catalog.walk", |tables| {
-            let from = (from.tenant.clone(), from.max_time_ms, from.key.clone());
-            tables
-                .segments
-                .iter()
-                .filter(|(place, _)| **place > from)
-                .take(limit)
-                .map(|(_, e)| without_rollup(e))
-                .collect()
+            let wanted = |entry: &&CatalogEntry| match only {
+                Only::All => true,
+                Only::Small { raw_bytes, received_before } => {
+                    entry.raw_bytes < raw_bytes && entry.max_received < received_before
+                }
+            };
+            let behind = tables.behind(from).map(|(_, kept)| &kept.entry);
+            behind.filter(wanted).take(limit).map(without_rollup).collect()
+        })
+    }
+
+    async fn places(&self, from: &WalkFrom, limit: usize) -> Result<Vec<WalkFrom>, PortError> {
+        self.run("catalog.places", |tables| {
+            tables.behind(from).take(limit).map(|(_, kept)| WalkFrom::behind(&kept.entry)).collect()
         })
     }
 
@@ -120,25 +229,35 @@ impl Catalog for FakeCatalog {
         gone: &[CatalogEntry],
         new: &[CatalogEntry],
         now: Timestamp,
-    ) -> Result<(), PortError> {
-        self.run("catalog.replace", |tables| {
-            for entry in gone {
-                tables.segments.remove(&place(entry));
-                tables.removals.insert(entry.key.clone(), now);
+    ) -> Result<bool, PortError> {
+        let_others_run().await;
+        self.run("catalog.replace", |tables| tables.replace(gone, new, now))
+    }
+
+    async fn note_removals(&self, keys: &[String], now: Timestamp) -> Result<(), PortError> {
+        self.run("catalog.note_removals", |tables| {
+            tables.rows_written += keys.len() as u64;
+            for key in keys {
+                tables.removals.insert(key.clone(), now);
             }
-            tables.add(new);
         })
     }
 
     async fn removals(&self, noted_before: Timestamp, limit: usize) -> Result<Vec<String>, PortError> {
         self.run("catalog.removals", |tables| {
             let due = tables.removals.iter().filter(|(_, noted)| **noted < noted_before);
-            due.take(limit).map(|(key, _)| key.clone()).collect()
+            let mut due: Vec<_> = due.map(|(key, noted)| (*noted, key.clone())).collect();
+            due.sort();
+            due.into_iter().take(limit).map(|(_, key)| key).collect()
         })
     }
 
     async fn forget_removals(&self, keys: &[String]) -> Result<(), PortError> {
-        self.run("catalog.forget_removals", |tables| tables.removals.retain(|key, _| !keys.contains(key)))
+        self.run("catalog.forget_removals", |tables| {
+            tables.rows_written += keys.len() as u64;
+            tables.removals.retain(|key, _| !keys.contains(key));
+            tables.replaced.retain(|(_, _, key), _| !keys.contains(key));
+        })
     }
 
     async fn note_spooled(&self, tenant: &str, key: &str) -> Result<(), PortError> {

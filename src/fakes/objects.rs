@@ -8,7 +8,10 @@ use std::{
 use async_trait::async_trait;
 
 use super::world::{Inner, let_others_run, lock};
-use crate::ports::{ObjectStore, PortError, objects::Listing};
+use crate::ports::{
+    ObjectStore, PortError,
+    objects::{Listed, Listing},
+};
 
 const PART: &str = "objects";
 const PAGE: usize = 1_000;
@@ -73,11 +76,16 @@ impl ObjectStore for FakeObjects {
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, PortError> {
         self.inner.run(PART, &format!("objects.list {prefix}"), || {
             let objects = lock(&self.objects);
-            let behind =
-                |key: &&String| key.starts_with(prefix) && cursor.is_none_or(|cursor| key.as_str() > cursor);
-            let keys: Vec<String> = objects.keys().filter(behind).take(PAGE).cloned().collect();
-            let cursor = keys.last().filter(|_| keys.len() == PAGE).cloned();
-            Ok(Listing { keys, cursor })
+            let behind = |(key, _): &(&String, &Vec<u8>)| {
+                key.starts_with(prefix) && cursor.is_none_or(|cursor| key.as_str() > cursor)
+            };
+            let listed = |(key, bytes): (&String, &Vec<u8>)| Listed {
+                key: key.clone(),
+                size_bytes: bytes.len() as u64,
+            };
+            let found: Vec<Listed> = objects.iter().filter(behind).take(PAGE).map(listed).collect();
+            let cursor = found.last().filter(|_| found.len() == PAGE).map(|last| last.key.clone());
+            Ok(Listing { objects: found, cursor })
         })
     }
 

@@ -126,6 +126,7 @@ impl World {
             clock,
             configs: Arc::default(),
             health: Arc::default(),
+            segments: Arc::default(),
         }
     }
 

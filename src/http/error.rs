@@ -19,6 +19,8 @@ pub(super) struct Error {
     code: &'static str,
     message: std::borrow::Cow<'static, str>,
     field: Option<String>,
+    /// At which byte of the field.
+    position: Option<usize>,
 }
 
 impl Error {
@@ -43,12 +45,17 @@ impl Error {
     );
 
     const fn fixed(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message: std::borrow::Cow::Borrowed(message), field: None }
+        Self { status, code, message: std::borrow::Cow::Borrowed(message), field: None, position: None }
     }
 
     pub(super) fn invalid(code: &'static str, field: &str, message: impl Into<String>) -> Self {
         let field = Some(field.to_owned());
-        Self { status: StatusCode::BAD_REQUEST, code, message: message.into().into(), field }
+        Self { status: StatusCode::BAD_REQUEST, code, message: message.into().into(), field, position: None }
+    }
+
+    /// The same, at a byte of the field.
+    pub(super) fn at(self, position: usize) -> Self {
+        Self { position: Some(position), ..self }
     }
 
     /// What a use case ended with. What is not the caller's doing is logged here, and only here.
@@ -63,14 +70,20 @@ impl Error {
         let message = error.to_string();
         match error {
             app::Error::Invalid { code, field, message } => {
-                Self { status, code, message: message.into(), field }
+                Self { status, code, message: message.into(), field, position: None }
             }
             app::Error::NotFound(_) => {
-                Self { status, code: "not_found", message: message.into(), field: None }
+                Self { status, code: "not_found", message: message.into(), field: None, position: None }
             }
             app::Error::KeyReused => {
                 let field = Some("Idempotency-Key".to_owned());
-                Self { status, code: "idempotency_key_reused", message: message.into(), field }
+                Self {
+                    status,
+                    code: "idempotency_key_reused",
+                    message: message.into(),
+                    field,
+                    position: None,
+                }
             }
             app::Error::Unavailable(_) => {
                 app.journal.error(&message);
@@ -91,9 +104,18 @@ impl Error {
         refused.then(|| Self::fixed(response.status(), "invalid_request", "the request cannot be read"))
     }
 
+    /// What there is to say where no response can be made any more.
+    pub(super) fn brief(&self) -> Value {
+        json!({ "code": self.code, "message": self.message })
+    }
+
     /// The whole response.
     pub(super) fn into_answer(self, request_id: &str) -> Response {
-        let details = self.field.map_or(Value::Null, |field| json!({ "field": field }));
+        let details = match (self.field, self.position) {
+            (None, _) => Value::Null,
+            (Some(field), None) => json!({ "field": field }),
+            (Some(field), Some(position)) => json!({ "field": field, "position": position }),
+        };
         let error = json!({ "code": self.code, "message": self.message, "details": details, "request_id": request_id });
         let mut response = json_answer(self.status, &json!({ "error": error }));
         if self.status == StatusCode::UNAUTHORIZED {
@@ -127,7 +149,7 @@ impl From<BodyError> for Error {
             BodyError::UnsupportedType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some("content-type")),
         };
         let message = error.to_string().into();
-        Self { status, code: error.code(), message, field: field.map(str::to_owned) }
+        Self { status, code: error.code(), message, field: field.map(str::to_owned), position: None }
     }
 }
 
@@ -138,7 +160,7 @@ impl From<ParseError> for Error {
             _ => StatusCode::BAD_REQUEST,
         };
         let field = error.field().map(str::to_owned);
-        Self { status, code: error.code(), message: error.to_string().into(), field }
+        Self { status, code: error.code(), message: error.to_string().into(), field, position: None }
     }
 }
 

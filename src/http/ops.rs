@@ -55,10 +55,13 @@ pub(super) async fn state(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Action {
+struct Asked {
     action: String,
     #[serde(rename = "actionId")]
     action_id: String,
+    /// Where `rebuild-catalog` goes on: what an earlier answer said.
+    #[serde(rename = "continue")]
+    behind: Option<String>,
 }
 
 /// Carries out one of the service's actions: `{"action":"execute","actionId":"flush"}`.
@@ -69,23 +72,36 @@ pub(super) async fn act(
 ) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let (_, bytes) = body::read(&parts.headers, body, 4 << 10).await?;
-    let action: Action = serde_json::from_slice(&bytes)
+    let action: Asked = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid("invalid_action", "body", error.to_string()))?;
     if action.action != "execute" {
         let message = format!("expected \"execute\", got {:?}", action.action);
         return Err(Error::invalid("invalid_action", "action", message));
     }
+    if action.behind.is_some() && action.action_id != "rebuild-catalog" {
+        let message = format!("{:?} does not go on anywhere", action.action_id);
+        return Err(Error::invalid("invalid_action", "continue", message));
+    }
+    let failed = |error| Error::of(&app, error);
     match action.action_id.as_str() {
         "flush" => {
-            let flushed =
-                app::flush::flush(&app, &who.tenant).await.map_err(|error| Error::of(&app, error))?;
+            let flushed = app::flush::flush(&app, &who.tenant).await.map_err(failed)?;
             Ok(json_answer(
                 StatusCode::OK,
                 &json!({ "actionId": "flush", "status": "done", "result": flushed }),
             ))
         }
+        "rebuild-catalog" => {
+            let rebuilt = app::rebuild::rebuild(&app, action.behind.as_deref()).await.map_err(failed)?;
+            let mut answer = json!({ "actionId": "rebuild-catalog", "status": "done", "result": rebuilt });
+            if let (Some(next), Value::Object(fields)) = (&rebuilt.next, &mut answer) {
+                fields.insert("status".into(), json!("partial"));
+                fields.insert("continue".into(), json!(next));
+            }
+            Ok(json_answer(StatusCode::OK, &answer))
+        }
         other => {
-            let message = format!("expected \"flush\", got {other:?}");
+            let message = format!("expected \"flush\" or \"rebuild-catalog\", got {other:?}");
             Err(Error::invalid("invalid_action", "actionId", message))
         }
     }

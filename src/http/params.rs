@@ -1,22 +1,46 @@
 //! Query parameters: every spelling of the services that this one replaces, and no others. An unknown
 //! name is an error, because a misspelt filter would silently show too much.
 
+use std::collections::BTreeMap;
+
 use axum::http::Uri;
 
 use super::error::Error;
 use crate::{
-    app::search::{MAX_LIMIT, MAX_OFFSET, Search},
+    app::search::{MAX_LIMIT, MAX_OFFSET, Search, Sort},
     engine::{
-        query::{Filter, Position, TimeRange},
-        record::{model::Level, timestamp::Timestamp},
+        query::{Cursor, Expr, Filter, Order, TimeRange, parse},
+        record::{model::Level, stored_name, timestamp::Timestamp},
     },
 };
 
 const DEFAULT_LIMIT: usize = 100;
 
-/// What a listing takes, by the first name of each.
-const LISTING: [&str; 9] =
-    ["service", "level", "start_time", "end_time", "q", "limit", "cursor", "offset", "page and page_size"];
+/// Fields that can be filtered by their whole values, each under every spelling that producers may use.
+pub(super) const FIELDS: [&str; 18] = [
+    "service",
+    "level",
+    "environment",
+    "component",
+    "endpoint",
+    "method",
+    "category",
+    "source_type",
+    "correlation_id",
+    "trace_id",
+    "span_id",
+    "user_id",
+    "error_type",
+    "logger",
+    "thread",
+    "status",
+    "host",
+    "tags",
+];
+
+const START: [&str; 4] = ["start_time", "startTime", "start", "from"];
+const END: [&str; 4] = ["end_time", "endTime", "end", "to"];
+const QUERY: [&str; 3] = ["q", "query", "search"];
 
 /// What the caller asked to be shown.
 #[derive(Clone, Debug)]
@@ -26,58 +50,225 @@ pub(super) struct Listing {
     pub(super) page: Option<(usize, usize)>,
 }
 
+/// The parameters of a request, until somebody has taken them.
+pub(super) struct Params {
+    pairs: Vec<(String, String)>,
+    now: Timestamp,
+    /// What can be taken, for those who ask for something else.
+    known: Vec<&'static str>,
+}
+
+impl Params {
+    pub(super) fn read(uri: &Uri, now: Timestamp) -> Result<Self, Error> {
+        let mut pairs = pairs(uri)?;
+        // No text and no cursor yet: the first page of everything.
+        pairs.retain(|(name, value)| {
+            !value.is_empty() || !(QUERY.contains(&name.as_str()) || name == "cursor")
+        });
+        // A variable of a script that is not set: to take it for no filter would show everything.
+        if let Some((name, _)) = pairs.iter().find(|(_, value)| value.is_empty()) {
+            let message = format!("`{name}` is empty; leave it out to search without it");
+            return Err(Error::invalid("invalid_parameter", name, message));
+        }
+        Ok(Self { pairs, now, known: Vec::new() })
+    }
+
+    /// Takes the parameter that has one of these names, with the name it came under.
+    pub(super) fn take(&mut self, names: &[&'static str]) -> Result<Option<(String, String)>, Error> {
+        self.known.extend(names.first());
+        let mut found = None;
+        while let Some(at) = self.pairs.iter().position(|(name, _)| names.contains(&name.as_str())) {
+            let pair = self.pairs.swap_remove(at);
+            if found.replace(pair).is_some() {
+                let name = names.first().copied().unwrap_or_default();
+                return Err(Error::invalid(
+                    "invalid_parameter",
+                    name,
+                    format!("`{name}` is given more than once"),
+                ));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn take_number(
+        &mut self,
+        names: &[&'static str],
+        min: usize,
+        max: usize,
+    ) -> Result<Option<usize>, Error> {
+        let Some((name, value)) = self.take(names)? else { return Ok(None) };
+        let read = value.parse().ok().filter(|n| (min..=max).contains(n));
+        let message = || format!("expected a whole number from {min} to {max}, got {value:?}");
+        read.map(Some).ok_or_else(|| Error::invalid("invalid_parameter", &name, message()))
+    }
+
+    /// Takes all that says which rows are wanted.
+    pub(super) fn take_filter(&mut self) -> Result<Filter, Error> {
+        let mut asked = Asked::default();
+        let pairs = std::mem::take(&mut self.pairs);
+        for (name, value) in pairs {
+            match field_of(&name) {
+                Some(field) => {
+                    for word in words(&value) {
+                        asked.add(field, &name, &word)?;
+                    }
+                }
+                None => self.pairs.push((name, value)),
+            }
+        }
+        self.known.extend(FIELDS);
+        for (names, of_range) in [(START, 0), (END, 1)] {
+            if let Some((name, value)) = self.take(&names)? {
+                let time = time(&name, &value, self.now)?;
+                if of_range == 0 { asked.time.start = time } else { asked.time.end = time }
+            }
+        }
+        if let Some((name, value)) = self.take(&QUERY)? {
+            asked.query(&name, &value)?;
+        }
+        asked.filter("end_time")
+    }
+
+    /// Refuses what nobody has taken.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        match self.pairs.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(unknown(name, &self.known)),
+        }
+    }
+}
+
+/// What is asked for, however it is said: every way leads to one expression.
+pub(super) struct Asked {
+    fields: BTreeMap<&'static str, Vec<String>>,
+    expr: Expr,
+    pub(super) time: TimeRange,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self { fields: BTreeMap::new(), expr: Expr::All, time: TimeRange::ALL }
+    }
+}
+
+impl Asked {
+    /// One of the values that a field may have. `name` is what the caller calls it.
+    pub(super) fn add(&mut self, field: &'static str, name: &str, value: &str) -> Result<(), Error> {
+        let value = match field {
+            "level" => {
+                let level = Level::parse(value).ok_or_else(|| {
+                    let expected = "expected DEBUG, INFO, WARN, ERROR or CRITICAL";
+                    Error::invalid("invalid_level", name, format!("{expected}, got {value:?}"))
+                })?;
+                level.as_str().to_owned()
+            }
+            "source_type" if !["http", "tail"].contains(&value) => {
+                let message = format!("expected http or tail, got {value:?}");
+                return Err(Error::invalid("invalid_parameter", name, message));
+            }
+            _ => value.to_owned(),
+        };
+        self.fields.entry(field).or_default().push(value);
+        Ok(())
+    }
+
+    pub(super) fn query(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        self.expr = parse(text)
+            .map_err(|error| Error::invalid("invalid_query", name, error.to_string()).at(error.at))?;
+        Ok(())
+    }
+
+    /// `end` is what the caller calls the end of the range.
+    pub(super) fn filter(self, end: &str) -> Result<Filter, Error> {
+        let TimeRange { start, end: until } = self.time;
+        if start > until {
+            let message = format!("the range ends ({until}) before it begins ({start})");
+            return Err(Error::invalid("invalid_time_range", end, message));
+        }
+        let fields = self.fields.iter();
+        let mut exprs: Vec<Expr> =
+            fields.map(|(field, values)| Filter::exactly(field, values.iter().map(String::as_str))).collect();
+        exprs.push(self.expr);
+        Ok(Filter { time: self.time, expr: Expr::and(exprs) })
+    }
+}
+
+/// The field of `FIELDS` that a name leads to.
+pub(super) fn field_of(name: &str) -> Option<&'static str> {
+    let stored = if name == "source_type" { Some("source_type") } else { stored_name(name) };
+    FIELDS.into_iter().find(|field| Some(*field) == stored)
+}
+
+/// What a sorting is called.
+pub(super) fn sort(name: &str, text: &str) -> Result<Sort, Error> {
+    match text {
+        "timestamp:desc" | "newest" => Ok(Sort::By(Order::Newest)),
+        "timestamp:asc" | "oldest" => Ok(Sort::By(Order::Oldest)),
+        "relevance" => Ok(Sort::Relevance),
+        _ => {
+            let expected = "expected timestamp:desc, timestamp:asc or relevance";
+            Err(Error::invalid("invalid_parameter", name, format!("{expected}, got {text:?}")))
+        }
+    }
+}
+
+/// How a list is cut into pages.
+#[derive(Default)]
+pub(super) struct Paging {
+    pub(super) sort: Option<Sort>,
+    pub(super) cursor: Option<(String, String)>,
+    pub(super) limit: Option<usize>,
+    pub(super) offset: Option<usize>,
+    pub(super) page: Option<usize>,
+    pub(super) page_size: Option<usize>,
+}
+
+impl Paging {
+    pub(super) fn of(self, filter: Filter) -> Result<Listing, Error> {
+        let size = self.page_size.or(self.limit).unwrap_or(DEFAULT_LIMIT);
+        let page = self.page.or(self.page_size.map(|_| 1)).map(|page| (page, size));
+        let limit = page.map_or(self.limit.unwrap_or(DEFAULT_LIMIT), |(_, size)| size);
+        let mut offset =
+            page.map_or(self.offset.unwrap_or(0), |(page, size)| (page - 1).saturating_mul(size));
+        let sort = self.sort.unwrap_or(Sort::By(Order::Newest));
+        let mut after = None;
+        if let Some((name, text)) = self.cursor {
+            let wrong = |message| Error::invalid("invalid_cursor", &name, message);
+            let cursor =
+                Cursor::read(&text).ok_or_else(|| wrong("expected the next_cursor of an earlier answer"))?;
+            match (cursor, sort) {
+                (Cursor::After(order, at), Sort::By(wanted)) if order == wanted => after = Some(at),
+                (Cursor::Offset(rows), Sort::Relevance) => offset = rows,
+                _ => return Err(wrong("this cursor is of a search that is sorted otherwise")),
+            }
+        }
+        if offset > MAX_OFFSET {
+            let (name, instead) = match sort {
+                Sort::Relevance => ("offset", "ask for what is more relevant"),
+                Sort::By(_) => ("page", "go on with `cursor`"),
+            };
+            let message = format!("pages by number end {MAX_OFFSET} rows in; {instead}");
+            return Err(Error::invalid("invalid_parameter", name, message));
+        }
+        Ok(Listing { search: Search { filter, sort, limit, offset, after }, page })
+    }
+}
+
 /// Reads the parameters of a listing.
 pub(super) fn listing(uri: &Uri, now: Timestamp) -> Result<Listing, Error> {
-    let mut filter = Filter::all();
-    let (mut limit, mut offset, mut page, mut page_size, mut after) = (None, None, None, None, None);
-    for (name, value) in pairs(uri)? {
-        // No text and no cursor yet: the first page of everything.
-        if value.is_empty() && matches!(name.as_str(), "q" | "query" | "search" | "cursor") {
-            continue;
-        }
-        // A variable of a script that is not set: to take it for no filter would show everything.
-        if value.is_empty() {
-            let message = format!("`{name}` is empty; leave it out to search without it");
-            return Err(Error::invalid("invalid_parameter", &name, message));
-        }
-        match name.as_str() {
-            "service" | "service_name" | "serviceName" => filter.services.extend(words(&value)),
-            "level" | "severity" => {
-                for word in words(&value) {
-                    filter.levels.push(level(&name, &word)?);
-                }
-            }
-            "start_time" | "startTime" | "start" | "from" => filter.time.start = time(&name, &value, now)?,
-            "end_time" | "endTime" | "end" | "to" => filter.time.end = time(&name, &value, now)?,
-            "q" | "query" | "search" => {
-                filter.terms = Filter::parse_terms(&value)
-                    .map_err(|error| Error::invalid("invalid_query", &name, error.to_string()))?;
-            }
-            "limit" => limit = Some(number(&name, &value, 1, MAX_LIMIT)?),
-            "offset" => offset = Some(number(&name, &value, 0, MAX_OFFSET)?),
-            "page" => page = Some(number(&name, &value, 1, MAX_OFFSET)?),
-            "page_size" | "pageSize" => page_size = Some(number(&name, &value, 1, MAX_LIMIT)?),
-            "cursor" => {
-                let expected = "expected the next_cursor of an earlier answer";
-                let read = Position::from_cursor(&value);
-                after = Some(read.ok_or_else(|| Error::invalid("invalid_cursor", &name, expected))?);
-            }
-            _ => return Err(unknown(&name, &LISTING)),
-        }
-    }
-    let TimeRange { start, end } = filter.time;
-    if start > end {
-        let message = format!("the range ends ({end}) before it begins ({start})");
-        return Err(Error::invalid("invalid_time_range", "end_time", message));
-    }
-    let page = page.or(page_size.map(|_| 1)).map(|page| (page, page_size.or(limit).unwrap_or(DEFAULT_LIMIT)));
-    let limit = page.map_or(limit.unwrap_or(DEFAULT_LIMIT), |(_, size)| size);
-    let skipped = page.map_or(offset.unwrap_or(0), |(page, size)| (page - 1).saturating_mul(size));
-    if skipped > MAX_OFFSET {
-        let message = format!("pages by number end {MAX_OFFSET} rows in; go on with `cursor`");
-        return Err(Error::invalid("invalid_parameter", "page", message));
-    }
-    Ok(Listing { search: Search { filter, limit, offset: skipped, after }, page })
+    let mut params = Params::read(uri, now)?;
+    let filter = params.take_filter()?;
+    let paging = Paging {
+        limit: params.take_number(&["limit"], 1, MAX_LIMIT)?,
+        offset: params.take_number(&["offset"], 0, MAX_OFFSET)?,
+        page: params.take_number(&["page"], 1, MAX_OFFSET)?,
+        page_size: params.take_number(&["page_size", "pageSize"], 1, MAX_LIMIT)?,
+        sort: params.take(&["sort"])?.map(|(name, value)| sort(&name, &value)).transpose()?,
+        cursor: params.take(&["cursor"])?,
+    };
+    params.finish()?;
+    paging.of(filter)
 }
 
 /// Refuses parameters where none are known.
@@ -102,17 +293,11 @@ fn unknown(name: &str, known: &[&str]) -> Error {
 }
 
 /// Several values are separated by commas.
-fn words(value: &str) -> impl Iterator<Item = String> {
+pub(super) fn words(value: &str) -> impl Iterator<Item = String> {
     value.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned)
 }
 
-fn level(name: &str, word: &str) -> Result<Level, Error> {
-    let expected = "expected DEBUG, INFO, WARN, ERROR or CRITICAL";
-    Level::parse(word)
-        .ok_or_else(|| Error::invalid("invalid_level", name, format!("{expected}, got {word:?}")))
-}
-
-fn time(name: &str, value: &str, now: Timestamp) -> Result<Timestamp, Error> {
+pub(super) fn time(name: &str, value: &str, now: Timestamp) -> Result<Timestamp, Error> {
     if let Some(ago) = ago_ms(value) {
         return Ok(Timestamp::from_ms(now.as_ms().saturating_sub(ago)));
     }
@@ -143,13 +328,6 @@ fn ago_ms(value: &str) -> Option<i64> {
 /// Whether the first space stands between a date and a time of day.
 fn date_then_space(value: &str) -> bool {
     value.find(' ') == Some("2026-01-01".len())
-}
-
-fn number(name: &str, value: &str, min: usize, max: usize) -> Result<usize, Error> {
-    value.parse().ok().filter(|n| (min..=max).contains(n)).ok_or_else(|| {
-        let message = format!("expected a whole number from {min} to {max}, got {value:?}");
-        Error::invalid("invalid_parameter", name, message)
-    })
 }
 
 #[cfg(test)]
@@ -223,6 +401,10 @@ mod tests {
             ("servce=api", "servce"),
             ("service=&level=ERROR", "service"),
             ("q=&cursor=&start_time=", "start_time"),
+            ("limit=1&limit=2", "limit"),
+            ("sort=best", "sort"),
+            ("source_type=mail", "source_type"),
+            ("message=x", "message"),
         ] {
             let error = format!("{:?}", read(query).unwrap_err());
             assert!(error.contains(&format!("field: Some({field:?})")), "{query}: {error}");

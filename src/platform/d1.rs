@@ -1,5 +1,7 @@
 //! The catalog on D1.
 
+use std::slice::from_ref;
+
 use async_trait::async_trait;
 use serde::Deserialize;
 use worker::{D1Database, D1PreparedStatement, D1Result, send::SendFuture, wasm_bindgen::JsValue};
@@ -9,18 +11,27 @@ use crate::{
     engine::{config::ServiceConfig, query::TimeRange, record::timestamp::Timestamp, tenant::Tenant},
     ports::{
         Catalog, CatalogEntry, PortError,
-        catalog::{After, Detail, WalkFrom},
+        catalog::{After, Detail, Only, WalkFrom},
     },
 };
 
 /// D1 refuses a row of 2 MB; locally it does not.
 const MAX_ROW_BYTES: usize = 1_900_000;
 
-const SUMMARY: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
-                       size_bytes, footer_offset, services, NULL AS rollup";
+/// The columns of a listing, but for the roll-up and the moment.
+const COLUMNS: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
+                       size_bytes, footer_offset, services";
 
-const WITH_ROLLUP: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
-                           size_bytes, footer_offset, services, rollup";
+/// The columns of a whole row, the same in `segments` and `removals`.
+const WHOLE: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
+                     size_bytes, footer_offset, services, rollup, tenant, born";
+
+const AS_OF: &str = "coalesce((SELECT epoch FROM epochs WHERE tenant = ?1), 0) AS as_of";
+
+/// The rows of a list of tenants, times and keys, given as JSON in `?1`. Without the casts it would not go by
+/// the primary key.
+const LISTED: &str = "(tenant, max_ms, key) IN (SELECT CAST(value ->> 0 AS TEXT), \
+                      CAST(value ->> 1 AS INTEGER), CAST(value ->> 2 AS TEXT) FROM json_each(?1))";
 
 pub(crate) struct D1Catalog(D1Database);
 
@@ -42,29 +53,41 @@ impl D1Catalog {
         result.results()
     }
 
-    async fn run(&self, statements: Vec<D1PreparedStatement>) -> Result<(), worker::Error> {
+    /// One transaction; how many rows its last statement changed.
+    async fn run(&self, statements: Vec<D1PreparedStatement>) -> Result<usize, worker::Error> {
+        let mut changes = 0;
         if statements.is_empty() {
-            return Ok(());
+            return Ok(changes);
         }
         for result in self.0.batch(statements).await? {
             count(&result)?;
             if let Some(error) = result.error() {
                 return Err(error.into());
             }
+            changes = result.meta()?.and_then(|meta| meta.changes).unwrap_or_default();
         }
-        Ok(())
+        Ok(changes)
     }
 
-    fn insert(&self, entry: &CatalogEntry) -> Result<D1PreparedStatement, worker::Error> {
+    /// Inserts a segment where the condition holds, which has its values in `?14` and behind.
+    fn insert(
+        &self,
+        entry: &CatalogEntry,
+        born: &str,
+        condition: &str,
+        more: &[JsValue],
+    ) -> Result<D1PreparedStatement, worker::Error> {
         let (services, rollup) =
             (serde_json::to_string(&entry.services)?, serde_json::to_string(&entry.rollup)?);
         if services.len() + rollup.len() > MAX_ROW_BYTES {
             return Err(format!("the catalog row of {} is over {MAX_ROW_BYTES} bytes", entry.key).into());
         }
-        let sql = "INSERT OR IGNORE INTO segments (tenant, max_ms, key, min_ms, min_received_ms, \
-                   max_received_ms, id, rows, raw_bytes, size_bytes, footer_offset, services, rollup) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-        let values = [
+        let sql = format!(
+            "INSERT OR IGNORE INTO segments (tenant, max_ms, key, min_ms, min_received_ms, max_received_ms, \
+             id, rows, raw_bytes, size_bytes, footer_offset, services, rollup, born) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, {born} WHERE {condition}"
+        );
+        let mut values = vec![
             entry.id.tenant.as_str().into(),
             ms(entry.max_time),
             entry.key.as_str().into(),
@@ -79,7 +102,102 @@ impl D1Catalog {
             services.into(),
             rollup.into(),
         ];
-        self.statement(sql, &values)
+        values.extend_from_slice(more);
+        self.statement(&sql, &values)
+    }
+
+    /// The statements of `replace`. Each asks for itself whether all of `gone` are there: nothing can
+    /// come between them, and the last one takes them away.
+    fn replacement(
+        &self,
+        gone: &[CatalogEntry],
+        new: &[CatalogEntry],
+        now: Timestamp,
+    ) -> Result<Vec<D1PreparedStatement>, worker::Error> {
+        let place =
+            |entry: &CatalogEntry| (entry.id.tenant.clone(), entry.max_time.as_ms(), entry.key.clone());
+        let list: JsValue = serde_json::to_string(&gone.iter().map(place).collect::<Vec<_>>())?.into();
+        let there = format!("(SELECT count(*) FROM segments WHERE {LISTED}) = json_array_length(?1)");
+        let step = "INSERT INTO epochs (tenant, epoch) SELECT DISTINCT value ->> 0, 1 FROM json_each(?1)";
+        let step = format!("{step} WHERE {there} ON CONFLICT (tenant) DO UPDATE SET epoch = epoch + 1");
+        let note = format!(
+            "INSERT OR REPLACE INTO removals (noted_ms, {WHOLE}, gone) SELECT ?2, {WHOLE}, \
+             (SELECT epoch FROM epochs WHERE epochs.tenant = segments.tenant) \
+             FROM segments WHERE {LISTED} AND {there}"
+        );
+        let mut statements =
+            vec![self.statement(&step, from_ref(&list))?, self.statement(&note, &[list.clone(), ms(now)])?];
+        let there_behind = there.replace("?1", "?14");
+        for entry in new {
+            let born = "(SELECT epoch FROM epochs WHERE tenant = ?1)";
+            statements.push(self.insert(entry, born, &there_behind, from_ref(&list))?);
+        }
+        if !new.is_empty() {
+            let stay = "DELETE FROM removals WHERE key IN (SELECT value FROM json_each(?2))";
+            let keys: Vec<String> = new.iter().map(|entry| entry.key.clone()).collect();
+            statements
+                .push(self.statement(&format!("{stay} AND {there}"), &[list.clone(), json_list(&keys)?])?);
+        }
+        let take = format!("DELETE FROM segments WHERE {LISTED} AND {there}");
+        statements.push(self.statement(&take, &[list])?);
+        Ok(statements)
+    }
+
+    /// A page of a listing as it is now.
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        after: Option<&After>,
+        max: usize,
+        detail: Detail,
+    ) -> Result<Vec<CatalogEntry>, worker::Error> {
+        let rollup = rollup(detail);
+        let mut values = vec![tenant.as_str().into(), ms(range.start), ms(range.end), limit(max)];
+        // Two statements and not one with an OR: only so the walk begins where it stopped.
+        let behind = if let Some(after) = after {
+            values.extend([number(after.max_time_ms.unsigned_abs()), after.key.as_str().into()]);
+            "AND (max_ms, key) < (?5, ?6)"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "SELECT {COLUMNS}, {rollup}, {AS_OF} FROM segments \
+             WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 {behind} \
+             ORDER BY max_ms DESC, key DESC LIMIT ?4"
+        );
+        entries(self.select(&sql, &values).await?)
+    }
+
+    /// A page of a listing of another moment than now.
+    async fn list_of_then(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        after: &After,
+        as_of: u64,
+        max: usize,
+        detail: Detail,
+    ) -> Result<Vec<CatalogEntry>, worker::Error> {
+        let rollup = rollup(detail);
+        let wanted =
+            "tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 AND (max_ms, key) < (?5, ?6) AND born <= ?7";
+        let sql = format!(
+            "SELECT {COLUMNS}, {rollup}, ?7 AS as_of FROM segments WHERE {wanted} UNION ALL \
+             SELECT {COLUMNS}, {rollup}, ?7 AS as_of FROM removals WHERE {wanted} AND gone > ?7 \
+             ORDER BY max_ms DESC, key DESC LIMIT ?4"
+        );
+        let (from_ms, from) = (number(after.max_time_ms.unsigned_abs()), after.key.as_str().into());
+        let (start, end) = (ms(range.start), ms(range.end));
+        let values = [tenant.as_str().into(), start, end, limit(max), from_ms, from, number(as_of)];
+        entries(self.select(&sql, &values).await?)
+    }
+}
+
+fn rollup(detail: Detail) -> &'static str {
+    match detail {
+        Detail::Summaries => "NULL AS rollup",
+        Detail::Rollups => "rollup",
     }
 }
 
@@ -123,6 +241,8 @@ struct SegmentRow {
     footer_offset: u64,
     services: String,
     rollup: Option<String>,
+    #[serde(default)]
+    as_of: u64,
 }
 
 impl SegmentRow {
@@ -140,6 +260,7 @@ impl SegmentRow {
             max_received: Timestamp::from_ms(self.max_received_ms),
             services: serde_json::from_str(&self.services)?,
             rollup: self.rollup.map(|json| serde_json::from_str(&json)).transpose()?,
+            as_of: self.as_of,
         })
     }
 }
@@ -150,6 +271,13 @@ fn entries(rows: Vec<SegmentRow>) -> Result<Vec<CatalogEntry>, worker::Error> {
 
 #[derive(Deserialize)]
 struct KeyRow {
+    key: String,
+}
+
+#[derive(Deserialize)]
+struct PlaceRow {
+    tenant: String,
+    max_ms: i64,
     key: String,
 }
 
@@ -167,8 +295,10 @@ async fn port<T>(work: impl Future<Output = Result<T, worker::Error>>) -> Result
 impl Catalog for D1Catalog {
     async fn add(&self, segments: &[CatalogEntry]) -> Result<(), PortError> {
         let work = async {
-            let inserts = segments.iter().map(|entry| self.insert(entry)).collect::<Result<Vec<_>, _>>()?;
-            self.run(inserts).await
+            let stays = "NOT EXISTS (SELECT 1 FROM removals WHERE removals.key = ?3)";
+            let insert = |entry| self.insert(entry, "0", stays, &[]);
+            let inserts = segments.iter().map(insert).collect::<Result<Vec<_>, _>>()?;
+            self.run(inserts).await.map(|_| ())
         };
         SendFuture::new(port(work)).await
     }
@@ -181,24 +311,25 @@ impl Catalog for D1Catalog {
         max: usize,
         detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
+        SendFuture::new(port(self.list(tenant, range, after, max, detail))).await
+    }
+
+    async fn segments_as_of(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        after: &After,
+        as_of: u64,
+        max: usize,
+        detail: Detail,
+    ) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
-            let columns = match detail {
-                Detail::Summaries => SUMMARY,
-                Detail::Rollups => WITH_ROLLUP,
-            };
-            let mut values = vec![tenant.as_str().into(), ms(range.start), ms(range.end), limit(max)];
-            // Two statements and not one with an OR: only so the walk begins where it stopped.
-            let behind = if let Some(after) = after {
-                values.extend([number(after.max_time_ms.unsigned_abs()), after.key.as_str().into()]);
-                "AND (max_ms, key) < (?5, ?6)"
-            } else {
-                ""
-            };
-            let sql = format!(
-                "SELECT {columns} FROM segments WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 {behind} \
-                 ORDER BY max_ms DESC, key DESC LIMIT ?4"
-            );
-            entries(self.select(&sql, &values).await?)
+            let found = self.list(tenant, range, Some(after), max, detail).await?;
+            // Nearly always nothing was replaced since. An empty page does not say.
+            if found.first().is_some_and(|entry| entry.as_of == as_of) {
+                return Ok(found);
+            }
+            self.list_of_then(tenant, range, after, as_of, max, detail).await
         };
         SendFuture::new(port(work)).await
     }
@@ -206,7 +337,7 @@ impl Catalog for D1Catalog {
     async fn received_at(&self, tenant: &Tenant, time: Timestamp) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
             let sql = format!(
-                "SELECT {SUMMARY} FROM segments INDEXED BY segments_by_receipt \
+                "SELECT {COLUMNS} FROM segments INDEXED BY segments_by_receipt \
                  WHERE tenant = ?1 AND max_received_ms >= ?2 AND min_received_ms <= ?2"
             );
             entries(self.select(&sql, &[tenant.as_str().into(), ms(time)]).await?)
@@ -214,15 +345,36 @@ impl Catalog for D1Catalog {
         SendFuture::new(port(work)).await
     }
 
-    async fn walk(&self, from: &WalkFrom, max: usize) -> Result<Vec<CatalogEntry>, PortError> {
+    async fn walk(&self, from: &WalkFrom, max: usize, only: Only) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
+            let from_ms = number(from.max_time_ms.unsigned_abs());
+            let mut values = vec![from.tenant.as_str().into(), from_ms, from.key.as_str().into(), limit(max)];
+            let small = match only {
+                Only::All => "",
+                Only::Small { raw_bytes, received_before } => {
+                    values.extend([number(raw_bytes), ms(received_before)]);
+                    "AND raw_bytes < ?5 AND max_received_ms < ?6"
+                }
+            };
             let sql = format!(
-                "SELECT {SUMMARY} FROM segments WHERE (tenant, max_ms, key) > (?1, ?2, ?3) \
+                "SELECT {COLUMNS} FROM segments WHERE (tenant, max_ms, key) > (?1, ?2, ?3) {small} \
                  ORDER BY tenant, max_ms, key LIMIT ?4"
             );
+            entries(self.select(&sql, &values).await?)
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn places(&self, from: &WalkFrom, max: usize) -> Result<Vec<WalkFrom>, PortError> {
+        let work = async {
+            let sql = "SELECT tenant, max_ms, key FROM segments WHERE (tenant, max_ms, key) > (?1, ?2, ?3) \
+                       ORDER BY tenant, max_ms, key LIMIT ?4";
             let from_ms = number(from.max_time_ms.unsigned_abs());
             let values = [from.tenant.as_str().into(), from_ms, from.key.as_str().into(), limit(max)];
-            entries(self.select(&sql, &values).await?)
+            let rows: Vec<PlaceRow> = self.select(sql, &values).await?;
+            let place =
+                |row: PlaceRow| WalkFrom { tenant: row.tenant, max_time_ms: row.max_ms, key: row.key };
+            Ok(rows.into_iter().map(place).collect())
         };
         SendFuture::new(port(work)).await
     }
@@ -232,27 +384,23 @@ impl Catalog for D1Catalog {
         gone: &[CatalogEntry],
         new: &[CatalogEntry],
         now: Timestamp,
-    ) -> Result<(), PortError> {
+    ) -> Result<bool, PortError> {
+        // The last statement takes all of `gone` or nothing.
+        let work = async { Ok(self.run(self.replacement(gone, new, now)?).await? >= gone.len()) };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn note_removals(&self, keys: &[String], now: Timestamp) -> Result<(), PortError> {
         let work = async {
-            let mut statements = Vec::with_capacity(gone.len() * 2 + new.len());
-            for entry in gone {
-                let place = [entry.id.tenant.as_str().into(), ms(entry.max_time), entry.key.as_str().into()];
-                let delete = "DELETE FROM segments WHERE tenant = ?1 AND max_ms = ?2 AND key = ?3";
-                statements.push(self.statement(delete, &place)?);
-                let note = "INSERT OR IGNORE INTO removals (key, noted_ms) VALUES (?1, ?2)";
-                statements.push(self.statement(note, &[entry.key.as_str().into(), ms(now)])?);
-            }
-            for entry in new {
-                statements.push(self.insert(entry)?);
-            }
-            self.run(statements).await
+            let sql = "INSERT OR REPLACE INTO removals (key, noted_ms) SELECT value, ?2 FROM json_each(?1)";
+            self.run(vec![self.statement(sql, &[json_list(keys)?, ms(now)])?]).await.map(|_| ())
         };
         SendFuture::new(port(work)).await
     }
 
     async fn removals(&self, noted_before: Timestamp, max: usize) -> Result<Vec<String>, PortError> {
         let work = async {
-            let sql = "SELECT key FROM removals WHERE noted_ms < ?1 ORDER BY key LIMIT ?2";
+            let sql = "SELECT key FROM removals WHERE noted_ms < ?1 ORDER BY noted_ms, key LIMIT ?2";
             let rows: Vec<KeyRow> = self.select(sql, &[ms(noted_before), limit(max)]).await?;
             Ok(rows.into_iter().map(|row| row.key).collect())
         };
@@ -262,7 +410,7 @@ impl Catalog for D1Catalog {
     async fn forget_removals(&self, keys: &[String]) -> Result<(), PortError> {
         let work = async {
             let sql = "DELETE FROM removals WHERE key IN (SELECT value FROM json_each(?1))";
-            self.run(vec![self.statement(sql, &[json_list(keys)?])?]).await
+            self.run(vec![self.statement(sql, &[json_list(keys)?])?]).await.map(|_| ())
         };
         SendFuture::new(port(work)).await
     }
@@ -270,7 +418,7 @@ impl Catalog for D1Catalog {
     async fn note_spooled(&self, tenant: &str, key: &str) -> Result<(), PortError> {
         let work = async {
             let sql = "INSERT OR IGNORE INTO spooled (tenant, key) VALUES (?1, ?2)";
-            self.run(vec![self.statement(sql, &[tenant.into(), key.into()])?]).await
+            self.run(vec![self.statement(sql, &[tenant.into(), key.into()])?]).await.map(|_| ())
         };
         SendFuture::new(port(work)).await
     }
@@ -287,7 +435,7 @@ impl Catalog for D1Catalog {
     async fn forget_spooled(&self, keys: &[String]) -> Result<(), PortError> {
         let work = async {
             let sql = "DELETE FROM spooled WHERE key IN (SELECT value FROM json_each(?1))";
-            self.run(vec![self.statement(sql, &[json_list(keys)?])?]).await
+            self.run(vec![self.statement(sql, &[json_list(keys)?])?]).await.map(|_| ())
         };
         SendFuture::new(port(work)).await
     }
@@ -308,7 +456,7 @@ impl Catalog for D1Catalog {
                        ON CONFLICT (tenant, service) DO UPDATE SET config = excluded.config";
             let json = serde_json::to_string(config)?;
             let values = [tenant.as_str().into(), config.service.as_str().into(), json.into()];
-            self.run(vec![self.statement(sql, &values)?]).await
+            self.run(vec![self.statement(sql, &values)?]).await.map(|_| ())
         };
         SendFuture::new(port(work)).await
     }

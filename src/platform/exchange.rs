@@ -5,15 +5,17 @@ use axum::{
     body::{Body, HttpBody},
     http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header},
 };
+use bytes::Bytes;
+use futures::stream;
 use http_body_util::BodyExt;
-use worker::{Headers, ResponseBuilder, Result};
+use worker::{Headers, ResponseBuilder, Result, send::SendFuture};
 
-/// Bodies that say they are no longer than this are taken whole before the router sees the request; that
-/// much may be held for a caller who has not shown a key yet.
-const WHOLE_BYTES: u64 = 64 << 10;
+/// Bodies that say they are no longer than this are read in one piece, when they are first asked for: the
+/// caller has shown a key then, and the handler's own limit has been checked.
+const WHOLE_BYTES: u64 = 16 << 20;
 
 /// The request for the router, or why there can be none.
-pub(crate) async fn request(mut incoming: worker::Request) -> std::result::Result<Request<Body>, String> {
+pub(crate) fn request(mut incoming: worker::Request) -> std::result::Result<Request<Body>, String> {
     let headers = headers(incoming.headers());
     let head = incoming.inner();
     let mut request = Request::builder()
@@ -27,7 +29,8 @@ pub(crate) async fn request(mut incoming: worker::Request) -> std::result::Resul
     *request.body_mut() = match (head.body(), length) {
         (None, _) => Body::empty(),
         (Some(_), Some(length)) if length <= WHOLE_BYTES => {
-            incoming.bytes().await.map_err(|error| error.to_string())?.into()
+            let read = async move { incoming.bytes().await.map(Bytes::from).map_err(|e| e.to_string()) };
+            Body::from_stream(stream::once(SendFuture::new(read)))
         }
         (Some(stream), _) => Body::new(worker::Body::new(stream)),
     };

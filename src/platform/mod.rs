@@ -32,6 +32,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         clock,
         configs: Arc::default(),
         health: Arc::default(),
+        segments: Arc::default(),
     })
 }
 

@@ -7,7 +7,10 @@ use worker::{
 };
 
 use super::{meter, port_error};
-use crate::ports::{ObjectStore, PortError, objects::Listing};
+use crate::ports::{
+    ObjectStore, PortError,
+    objects::{Listed, Listing},
+};
 
 pub(crate) struct R2Objects(SendWrapper<Bucket>);
 
@@ -64,7 +67,11 @@ impl ObjectStore for R2Objects {
                 None => list,
             };
             list.execute().await.map(|page| Listing {
-                keys: page.objects().iter().map(worker::Object::key).collect(),
+                objects: page
+                    .objects()
+                    .iter()
+                    .map(|object| Listed { key: object.key(), size_bytes: object.size() })
+                    .collect(),
                 cursor: page.cursor().filter(|_| page.truncated()),
             })
         });

@@ -30,6 +30,8 @@ pub struct CatalogEntry {
     pub services: Summary,
     /// Present in what is added, and in what is listed with `Detail::Rollups`.
     pub rollup: Option<Rollup>,
+    /// How many times the tenant's segments had been replaced when this was listed by `segments`.
+    pub as_of: u64,
 }
 
 /// How much of each entry a listing brings.
@@ -42,20 +44,25 @@ pub enum Detail {
 impl CatalogEntry {
     /// The entry of a segment just written.
     pub fn of(segment: &Segment) -> Self {
-        let footer: &Footer = &segment.footer;
+        Self::of_footer(&segment.footer, segment.bytes.len() as u64, segment.footer_offset)
+    }
+
+    /// The entry of an object of this size, whose footer begins there.
+    pub fn of_footer(footer: &Footer, size_bytes: u64, footer_offset: u64) -> Self {
         Self {
-            key: segment.object_key(),
+            key: footer.id.object_key(footer.max_received),
             id: footer.id.clone(),
             rows: footer.rows,
             raw_bytes: footer.raw_bytes,
-            size_bytes: segment.bytes.len() as u64,
-            footer_offset: segment.footer_offset,
+            size_bytes,
+            footer_offset,
             min_time: Timestamp::from_ms(footer.min_time.as_ms()),
             max_time: Timestamp::from_ms(footer.max_time.as_ns().saturating_add(999_999) / 1_000_000),
             min_received: footer.min_received,
             max_received: footer.max_received,
             services: footer.services.clone(),
             rollup: Some(footer.rollup.clone()),
+            as_of: 0,
         }
     }
 }
@@ -67,7 +74,7 @@ pub struct After {
     pub key: String,
 }
 
-/// A place in the walk over all tenants' segments.
+/// A place in the walk over all tenants' segments: that of one of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WalkFrom {
     pub tenant: String,
@@ -75,9 +82,28 @@ pub struct WalkFrom {
     pub key: String,
 }
 
+impl WalkFrom {
+    pub fn behind(entry: &CatalogEntry) -> Self {
+        let (tenant, key) = (entry.id.tenant.clone(), entry.key.clone());
+        Self { tenant, max_time_ms: entry.max_time.as_ms(), key }
+    }
+}
+
+/// Which segments a walk passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    All,
+    /// Those of fewer raw bytes whose newest row was received before this.
+    Small {
+        raw_bytes: u64,
+        received_before: Timestamp,
+    },
+}
+
 #[async_trait]
 pub trait Catalog: Send + Sync {
-    /// Adds segments, all or none; one that is there already stays as it is.
+    /// Adds segments, all or none; one that is there already stays as it is, and one whose object is noted
+    /// for removal does not come back: a flush may be repeated after its segment was merged with others.
     async fn add(&self, segments: &[CatalogEntry]) -> Result<(), PortError>;
 
     /// A tenant's segments that can hold rows of the range, by their newest row, newest first; at most
@@ -91,22 +117,43 @@ pub trait Catalog: Send + Sync {
         detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError>;
 
+    /// The page behind `after` of a listing that began when so many replacements had been: a segment that was
+    /// merged with others since is there, and the merged one is not. `segments` alone would miss the rows of
+    /// what was merged into a segment that belongs on a page before, or bring others twice.
+    async fn segments_as_of(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        after: &After,
+        as_of: u64,
+        limit: usize,
+        detail: Detail,
+    ) -> Result<Vec<CatalogEntry>, PortError>;
+
     /// A tenant's segments that can hold a row received at this time.
     async fn received_at(&self, tenant: &Tenant, time: Timestamp) -> Result<Vec<CatalogEntry>, PortError>;
 
     /// Segments of every tenant in a fixed order, behind `from`: for jobs.
-    async fn walk(&self, from: &WalkFrom, limit: usize) -> Result<Vec<CatalogEntry>, PortError>;
+    async fn walk(&self, from: &WalkFrom, limit: usize, only: Only) -> Result<Vec<CatalogEntry>, PortError>;
 
-    /// Takes segments out of every listing and notes their objects for removal, and adds others in
-    /// the same transaction.
+    /// The same without what is known of them.
+    async fn places(&self, from: &WalkFrom, limit: usize) -> Result<Vec<WalkFrom>, PortError>;
+
+    /// Takes segments out of every listing and notes their objects for removal, and adds others, whose
+    /// objects are then no longer noted, in the same transaction. When one of `gone` is not in the listings
+    /// any more it does nothing and answers `false`: another run was faster.
     async fn replace(
         &self,
         gone: &[CatalogEntry],
         new: &[CatalogEntry],
         now: Timestamp,
-    ) -> Result<(), PortError>;
+    ) -> Result<bool, PortError>;
 
-    /// Keys of objects noted for removal before this time, at most `limit`.
+    /// Notes objects for removal that no listing names: they are about to be written, and stay only when
+    /// `replace` adds them.
+    async fn note_removals(&self, keys: &[String], now: Timestamp) -> Result<(), PortError>;
+
+    /// Keys of objects noted for removal before this time, at most `limit`, those noted first in front.
     async fn removals(&self, noted_before: Timestamp, limit: usize) -> Result<Vec<String>, PortError>;
 
     /// Forgets removals whose objects are gone.

@@ -7,9 +7,21 @@ use super::PortError;
 /// A page of a listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    pub keys: Vec<String>,
+    pub objects: Vec<Listed>,
     /// Present when there are more.
     pub cursor: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub key: String,
+    pub size_bytes: u64,
+}
+
+impl Listing {
+    pub fn keys(&self) -> Vec<String> {
+        self.objects.iter().map(|object| object.key.clone()).collect()
+    }
 }
 
 #[async_trait]

@@ -52,6 +52,10 @@ pub struct ShardState {
     pub unflushed_bytes: u64,
     /// When the oldest of it was committed, in ms.
     pub oldest_ms: Option<u64>,
+    /// What came before this sequence number is in segments, and no flush writes it again. 0 while that is
+    /// not known.
+    #[serde(default)]
+    pub flushed_before_seq: u64,
     pub last_error: Option<String>,
 }
 

@@ -86,10 +86,14 @@ async fn a_search_over_one_segment_reads_two_objects_at_most() {
             let unlike: Vec<Value> = (0..1_000_u64)
                 .map(|n| {
                     let n = batch * 1_000 + n;
-                    let noise = uuid::Uuid::from_u128(
-                        u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835),
-                    );
-                    log_at("api", &format!("{noise} {n}"), NOW_MS - n)
+                    let noise = |seed: u128| {
+                        let mixed =
+                            (u128::from(n) + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+                        uuid::Uuid::from_u128(
+                            (mixed ^ mixed >> 61).wrapping_mul(0xd6e8_feb8_6659_fd93_a5a3_564e_27f8_862b),
+                        )
+                    };
+                    log_at("api", &format!("{} {} {n}", noise(0), noise(1 << 64)), NOW_MS - n)
                 })
                 .collect();
             service.store_all(&unlike).await;

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod aggregate;
 mod auth;
 mod body;
+mod compaction;
 mod config;
 mod cost;
 mod expiry;
@@ -13,7 +15,9 @@ mod ingest;
 mod large;
 mod long_run;
 mod model;
+mod query;
 mod read;
+mod rebuild;
 mod spool;
 
 use std::collections::BTreeMap;

@@ -121,9 +121,9 @@ async fn filters_are_joined_by_and_and_their_values_by_or() {
     check("q=payment", &|_| true).await;
     check("q=ORDER-3", &|n| n % 7 == 3).await;
     check("q=order-3+u2", &|n| n % 7 == 3 && n % 4 == 2).await;
-    check("q=%22payment+1%22", &|n| n == 1 || n / 10 == 1).await;
+    check("q=%22payment+1%22", &|n| n == 1).await;
     check("q=items%20nowhere", &|_| false).await;
-    check("q=cart", &|_| true).await;
+    check("q=cart", &|_| false).await;
     check("q=nowhere", &|_| false).await;
     check("startTime=2025-11-20T23:50:00Z", &|n| n / 2 <= 10).await;
     check("end_time=2025-11-20T23:50:00Z", &|n| n / 2 >= 10).await;

@@ -19,7 +19,11 @@ const ROUTES = [
   { method: "POST", route: "/api/v1/logs/ingest", json: RECORD, status: 201 },
   { method: "POST", route: "/api/v1/logs/batch", json: [RECORD], status: 200 },
   { method: "POST", route: "/api/v1/logs/ingest/batch", json: [RECORD], status: 200 },
+  { method: "GET", route: "/logs/search", status: 200 },
+  { method: "POST", route: "/logs/search", json: { query: "hello" }, status: 200 },
   { method: "GET", route: "/api/v1/logs/search", status: 200 },
+  { method: "POST", route: "/api/v1/logs/search", json: { filters: { service: ["routes"] } }, status: 200 },
+  { method: "GET", route: "/api/v1/logs/export", status: 200, type: "application/x-ndjson" },
   { method: "GET", route: "/api/v1/logs/recent/{service}", status: 200 },
   { method: "GET", route: "/api/v1/logs/services", status: 200 },
   { method: "GET", route: "/api/v1/logs/stats/{service}", status: 200 },
@@ -28,11 +32,17 @@ const ROUTES = [
   { method: "PUT", route: "/api/v1/logs/config/{service}", json: { ttl_days: 30 }, status: 200 },
   { method: "GET", route: "/api/v1/logs/{id}", status: 200 },
   { method: "GET", route: "/api/v1/logs/{id}/full", status: 200 },
+  { method: "GET", route: "/api/v1/logs/{id}/context", status: 200 },
+  { method: "GET", route: "/api/v1/trace/{id}", status: 200 },
+  { method: "GET", route: "/api/v1/stats", status: 200 },
+  { method: "GET", route: "/api/v1/histogram", status: 200 },
+  { method: "GET", route: "/api/v1/facets", status: 200 },
+  { method: "GET", route: "/api/v1/fields", status: 200 },
   { method: "GET", route: "/api/v1/logs/logs/{id}", status: 200 },
   { method: "GET", route: "/api/v1/logs/logs/{id}/full", status: 200 },
   { method: "GET", route: "/admin/self-healing", status: 200 },
   { method: "POST", route: "/admin/self-healing/actions", json: { action: "execute", actionId: "flush" }, status: 200 },
-  { method: "GET", route: "/metrics", status: 200 },
+  { method: "GET", route: "/metrics", status: 200, type: "text/plain; version=0.0.4; charset=utf-8" },
 ];
 
 describe("the routes", () => {
@@ -61,8 +71,7 @@ describe("the routes", () => {
       assert.equal(first.status, one.status, JSON.stringify(first.body));
       assert.match(first.headers.get("x-request-id"), UUID);
       assert.notEqual(first.headers.get("x-request-id"), second.headers.get("x-request-id"));
-      const type = one.route === "/metrics" ? "text/plain; version=0.0.4; charset=utf-8" : "application/json";
-      assert.equal(first.headers.get("content-type"), type);
+      assert.equal(first.headers.get("content-type"), one.type ?? "application/json");
     });
   }
 
@@ -117,7 +126,7 @@ describe("the routes", () => {
   });
 
   test("a parameter that no route knows is refused by its name", async () => {
-    for (const one of ["/logs", "/api/v1/logs", "/api/v1/logs/search", "/api/v1/logs/recent/a", "/api/v1/logs/services", "/api/v1/logs/stats/a", "/api/v1/logs/configs"]) {
+    for (const one of ["/logs", "/api/v1/logs", "/api/v1/logs/search", "/api/v1/logs/recent/a", "/api/v1/logs/services", "/api/v1/logs/stats/a", "/api/v1/logs/configs", "/api/v1/logs/export", "/api/v1/trace/a", "/api/v1/stats", "/api/v1/histogram", "/api/v1/facets", "/api/v1/fields"]) {
       assertError(await call(t, `${one}?servce=api`), 400, "unknown_parameter", "servce");
     }
     for (const one of ["/logs", "/api/v1/logs/batch"]) {

@@ -3,19 +3,26 @@
 //! The catalog forgets a segment and notes its object for removal in one transaction; the object goes
 //! after that. Stopped in between, the next run finds the note.
 
+use super::{
+    merge::{self, Failed, Merged},
+    settled::Settled,
+};
 use crate::{
     app::{App, Error, configs},
     engine::{
-        block::{reader, rows, segment},
-        record::timestamp::Timestamp,
+        record::{row::RowHead, timestamp::Timestamp},
         retention::{self, Verdict},
         tenant::Tenant,
     },
-    ports::{CatalogEntry, catalog::WalkFrom},
+    ports::{
+        CatalogEntry,
+        catalog::{Only, WalkFrom},
+    },
 };
 
-/// The object of a rewritten segment stays this long for readers that hold its catalog entry.
-const GRACE_MS: i64 = 60 * 60 * 1_000;
+/// The object of a replaced segment stays this long, for readers that hold its catalog entry; and so long is it
+/// known that a flush which is repeated must not bring the segment back.
+const GRACE_MS: i64 = 24 * 60 * 60 * 1_000;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
@@ -30,14 +37,11 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
     let mut expired = Expired::default();
     let mut from = WalkFrom::default();
     let mut known: Option<(Tenant, configs::Known)> = None;
+    let mut settled = Settled::new(app);
     loop {
-        let page = app.catalog.walk(&from, batch).await?;
+        let page = app.catalog.walk(&from, batch, Only::All).await?;
         let Some(last) = page.last() else { break };
-        from = WalkFrom {
-            tenant: last.id.tenant.clone(),
-            max_time_ms: last.max_time.as_ms(),
-            key: last.key.clone(),
-        };
+        from = WalkFrom::behind(last);
         let mut gone = Vec::new();
         for entry in page {
             let Some(tenant) = Tenant::parse(&entry.id.tenant) else { continue };
@@ -47,28 +51,22 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
             };
             let ttl_days = |service: &str| configs.ttl_days(service);
             match retention::judge(&entry.services, now, ttl_days) {
-                Verdict::Keep => {}
                 Verdict::Delete => gone.push(entry),
-                Verdict::Rewrite => match rewrite(app, &entry, now, ttl_days).await {
-                    Ok(left) => {
+                Verdict::Rewrite if settled.is(&entry).await => {
+                    if let Some(left) = rewrite(app, &entry, now, ttl_days).await? {
                         expired.segments_rewritten += 1;
                         expired.rows_deleted += entry.rows - left.min(entry.rows);
                     }
-                    // One that cannot be read keeps no other from expiring, and goes when all of it has.
-                    Err(Error::Corrupt(corrupt)) => {
-                        app.journal.error(&format!("segment {} cannot be rewritten: {corrupt}", entry.key));
-                    }
-                    Err(error) => return Err(error),
-                },
+                }
+                Verdict::Keep | Verdict::Rewrite => {}
             }
             known = Some((tenant, configs));
         }
-        if !gone.is_empty() {
-            app.catalog.replace(&gone, &[], now).await?;
-            let keys: Vec<String> = gone.iter().map(|entry| entry.key.clone()).collect();
+        for batch in taken_out(app, gone, now).await? {
+            let keys: Vec<String> = batch.iter().map(|entry| entry.key.clone()).collect();
             remove(app, &keys).await?;
-            expired.segments_deleted += gone.len() as u64;
-            expired.rows_deleted += gone.iter().map(|entry| entry.rows).sum::<u64>();
+            expired.segments_deleted += batch.len() as u64;
+            expired.rows_deleted += batch.iter().map(|entry| entry.rows).sum::<u64>();
         }
     }
     sweep(app, now).await?;
@@ -93,36 +91,50 @@ async fn remove(app: &App, keys: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes a segment anew without its expired rows; answers how many are left.
+/// Takes segments out of the listings, together or, when a compaction has taken some of them meanwhile, one by
+/// one; answers those that it took.
+async fn taken_out(
+    app: &App,
+    gone: Vec<CatalogEntry>,
+    now: Timestamp,
+) -> Result<Vec<Vec<CatalogEntry>>, Error> {
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    if app.catalog.replace(&gone, &[], now).await? {
+        return Ok(vec![gone]);
+    }
+    let mut taken = Vec::new();
+    for entry in gone {
+        if app.catalog.replace(std::slice::from_ref(&entry), &[], now).await? {
+            taken.push(entry);
+        }
+    }
+    Ok(vec![taken])
+}
+
+/// Writes a segment anew without its expired rows; answers how many are left, or nothing when it stays as it is.
 async fn rewrite(
     app: &App,
     entry: &CatalogEntry,
     now: Timestamp,
     ttl_days: impl Fn(&str) -> u32,
-) -> Result<u64, Error> {
-    let Some(bytes) = app.objects.get(&entry.key).await? else {
-        // Nothing is left to keep: the entry alone remained.
-        app.catalog.replace(std::slice::from_ref(entry), &[], now).await?;
-        return Ok(0);
-    };
-    let texts = reader::blocks_of(&bytes)?;
-    drop(bytes);
-    let mut kept = Vec::new();
-    for row in texts.iter().flat_map(|text| rows::rows(text)) {
-        let row = row?;
-        if !retention::is_expired(row.head.timestamp, ttl_days(&row.head.service), now) {
-            kept.push(row);
+) -> Result<Option<u64>, Error> {
+    let keep = |row: &RowHead<'_>| !retention::is_expired(row.timestamp, ttl_days(&row.service), now);
+    match merge::replace(app, std::slice::from_ref(entry), keep, now).await {
+        Ok(Merged::Done { rows }) => Ok(Some(rows)),
+        Ok(Merged::Empty) => Ok(Some(0)),
+        Ok(Merged::Overtaken) => Ok(None),
+        Err(Failed::Source(_, _)) if app.objects.get_range(&entry.key, 0, 1).await?.is_none() => {
+            // Nothing is left to keep: the entry alone remained.
+            let forgotten = app.catalog.replace(std::slice::from_ref(entry), &[], now).await?;
+            Ok(forgotten.then_some(0))
         }
+        // One that cannot be read keeps no other from expiring, and goes when all of it has.
+        Err(Failed::Source(_, why)) => {
+            app.journal.error(&format!("segment {} cannot be rewritten: {why}", entry.key));
+            Ok(None)
+        }
+        Err(Failed::Otherwise(error)) => Err(error),
     }
-    let left = kept.len() as u64;
-    let mut id = entry.id.clone();
-    id.generation += 1;
-    let mut new = Vec::new();
-    if let Some(segment) = segment::write(id, kept)? {
-        let entry = CatalogEntry::of(&segment);
-        app.objects.put(&entry.key, segment.bytes).await?;
-        new.push(entry);
-    }
-    app.catalog.replace(std::slice::from_ref(entry), &new, now).await?;
-    Ok(left)
 }

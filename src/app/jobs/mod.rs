@@ -1,4 +1,7 @@
 //! What the clock starts: each job may be stopped anywhere and is then simply run again.
 
+pub mod compact;
 pub mod expire;
+mod merge;
+mod settled;
 pub mod spool;

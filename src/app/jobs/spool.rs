@@ -27,10 +27,11 @@ pub async fn drain(app: &App) -> Result<u64, Error> {
     let mut cursor: Option<String> = None;
     loop {
         let listing = app.objects.list("spool/", cursor.as_deref()).await?;
-        for keys in listing.keys.chunks(STEP) {
+        let all = listing.keys();
+        for keys in all.chunks(STEP) {
             home += bring_all_home(app, keys).await?;
         }
-        seen += listing.keys.len();
+        seen += all.len();
         cursor = listing.cursor;
         if cursor.is_none() || seen >= MAX_A_RUN {
             return Ok(home);

@@ -5,25 +5,41 @@
 //! reads; a damaged byte is an error, never another row; no reader allocates more than the writer's
 //! limits allow.
 
+mod chunks;
+mod column;
+pub mod footer;
 mod gzip;
+mod ints;
 pub mod key;
 pub mod reader;
+mod ribbon;
 pub mod rows;
 pub mod segment;
+mod shred;
 pub mod summary;
+mod template;
+pub mod view;
+pub mod words;
 
+pub use footer::{BlockColumn, BlockMeta, ColumnMeta, Footer};
 pub use key::SegmentId;
-pub use segment::{BlockMeta, Footer, Segment};
+pub use segment::Segment;
+pub use shred::Kind;
 pub use summary::{Rollup, ServiceSummary, Summary};
+pub use template::{HasWord, Template};
+pub use view::{Block, Opened};
 
 /// The version written into every footer; a reader takes this one and all before it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Rows of a block at the most: keeps a block's decoded form small enough to hold several at once.
 pub const MAX_BLOCK_ROWS: usize = 8_192;
 
 /// Raw bytes of a block at the most; a row that is larger has a block of its own.
 pub const MAX_BLOCK_BYTES: usize = 2 << 20;
+
+/// The same of a block of a segment. Larger ones would pack little better and cost readers more.
+pub const MAX_SEGMENT_BLOCK_BYTES: usize = 4 << 20;
 
 /// A stored row at the most, without its newline: a record of 256 KB can be four times as long in its stored
 /// form, where `1e15` is `"1000000000000000.0"`.

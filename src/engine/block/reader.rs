@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use bytes::Bytes;
+
 use super::{
-    BlockMeta, Corrupt, Footer, MAX_INFLATED_BYTES, VERSION, gzip,
+    Block, BlockMeta, Corrupt, Footer, MAX_INFLATED_BYTES, Opened, VERSION, gzip,
     segment::{END_FIELD, END_LEN},
 };
 
@@ -62,9 +64,21 @@ pub fn footer(footer_and_end: &[u8]) -> Result<Footer, Corrupt> {
     serde_json::from_slice(&text).map_err(|e| Corrupt::damaged("footer", e))
 }
 
-/// The rows' text of one block, from the block's own bytes.
-pub fn block(meta: &BlockMeta, bytes: &[u8]) -> Result<Vec<u8>, Corrupt> {
-    let text = gzip::inflate(bytes, MAX_INFLATED_BYTES, "block")?;
+/// The rows of one block as JSON lines, from the block's own bytes.
+pub fn block(opened: &Opened, meta: &BlockMeta, bytes: Bytes) -> Result<Vec<u8>, Corrupt> {
+    let text = if meta.heads.is_some() {
+        let block = Block::new(opened, meta, bytes);
+        let all: Vec<u32> = (0..meta.rows).collect();
+        let mut text =
+            Vec::with_capacity(usize::try_from(meta.raw_bytes).unwrap_or(0).min(MAX_INFLATED_BYTES));
+        block.render(&all, |_, _, _, line| {
+            text.extend_from_slice(line.as_bytes());
+            text.push(b'\n');
+        })?;
+        text
+    } else {
+        gzip::inflate(&bytes, MAX_INFLATED_BYTES, "block")?
+    };
     if text.len() as u64 != meta.raw_bytes {
         return Err(Corrupt::damaged("block", "its length differs from the footer's"));
     }
@@ -81,7 +95,9 @@ pub fn footer_of(segment: &[u8]) -> Result<Footer, Corrupt> {
 
 /// The text of every block of a segment that is held whole, in order.
 pub fn blocks_of(segment: &[u8]) -> Result<Vec<Vec<u8>>, Corrupt> {
-    footer_of(segment)?.blocks.iter().map(|meta| block(meta, slice(segment, 0, meta)?)).collect()
+    let opened = Opened::new(footer_of(segment)?)?;
+    let blocks = opened.footer.blocks.iter();
+    blocks.map(|meta| block(&opened, meta, Bytes::copy_from_slice(slice(segment, 0, meta)?))).collect()
 }
 
 /// A block's bytes within `bytes`, which begin at `base` of the segment.

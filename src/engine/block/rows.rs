@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Corrupt, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, MAX_INFLATED_BYTES, MAX_ROW_BYTES, gzip};
 use crate::engine::record::{model::Record, row::RowHead, timestamp::Timestamp};
@@ -21,14 +22,14 @@ pub struct Row<'a> {
 pub enum Codec {
     /// A handful of rows: compressing them would cost more than it saves before the flush.
     Raw,
+    /// What came before `Lz4`; logs and spooled objects may still hold it.
     Gzip,
+    /// Raw length (4 bytes), XXH3-64 of what follows (8 bytes), an LZ4 block.
+    Lz4,
 }
 
 /// Below this many bytes a block stays raw.
 const RAW_BELOW_BYTES: usize = 4 << 10;
-
-/// Level for blocks on their way to the shard: they are written again, better, at the flush.
-const TRANSIT_LEVEL: u32 = 1;
 
 /// Rows encoded as one block, with what its keeper must know without decoding it.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,21 +68,34 @@ struct Span {
 impl Encoder {
     /// Adds a record, or leaves everything as it was when its row is too long.
     pub fn push(&mut self, record: &Record) -> Result<Result<(), TooLong>, Corrupt> {
+        let mut failed = None;
+        let pushed = self.push_written(|row| {
+            failed = serde_json::to_writer(row, record).err();
+            failed.is_none().then_some(record.timestamp)
+        });
+        pushed.ok_or_else(|| Corrupt::damaged("record", failed.map_or_else(String::new, |e| e.to_string())))
+    }
+
+    /// Adds a row of this time that `write` appends, or leaves everything as it was: when it appends none, or
+    /// one that is too long.
+    pub fn push_written(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> Option<Timestamp>,
+    ) -> Option<Result<(), TooLong>> {
         let start = self.raw.len();
-        if let Err(error) = serde_json::to_writer(&mut self.raw, record) {
+        let Some(time) = write(&mut self.raw) else {
             self.raw.truncate(start);
-            return Err(Corrupt::damaged("record", error));
-        }
+            return None;
+        };
         let row_bytes = self.raw.len() - start;
         if row_bytes > MAX_ROW_BYTES {
             self.raw.truncate(start);
-            return Ok(Err(TooLong { row_bytes }));
+            return Some(Err(TooLong { row_bytes }));
         }
         self.raw.push(b'\n');
         if self.raw.len() > MAX_BLOCK_BYTES {
             self.close(start);
         }
-        let time = record.timestamp;
         let before = self.open.unwrap_or(Span { rows: 0, min_time: time, max_time: time });
         let span = Span {
             rows: before.rows + 1,
@@ -92,7 +106,7 @@ impl Encoder {
         if span.rows as usize >= MAX_BLOCK_ROWS {
             self.close(self.raw.len());
         }
-        Ok(Ok(()))
+        Some(Ok(()))
     }
 
     pub fn finish(mut self) -> Vec<Encoded> {
@@ -110,11 +124,8 @@ impl Encoder {
 }
 
 fn block_of(raw: &[u8], Span { rows, min_time, max_time }: Span) -> Encoded {
-    let codec = if raw.len() < RAW_BELOW_BYTES { Codec::Raw } else { Codec::Gzip };
-    let bytes = match codec {
-        Codec::Raw => raw.to_vec(),
-        Codec::Gzip => gzip::compress(raw, TRANSIT_LEVEL),
-    };
+    let (codec, bytes) =
+        if raw.len() < RAW_BELOW_BYTES { (Codec::Raw, raw.to_vec()) } else { (Codec::Lz4, lz4(raw)) };
     // MAX_BLOCK_BYTES is far below u32::MAX.
     let raw_bytes = u32::try_from(raw.len()).unwrap_or(u32::MAX);
     Encoded { codec, rows, raw_bytes, min_time, max_time, bytes }
@@ -125,7 +136,34 @@ pub fn decode(codec: Codec, bytes: &[u8]) -> Result<Cow<'_, [u8]>, Corrupt> {
     match codec {
         Codec::Raw => Ok(Cow::Borrowed(bytes)),
         Codec::Gzip => gzip::inflate(bytes, MAX_INFLATED_BYTES, "block").map(Cow::Owned),
+        Codec::Lz4 => unlz4(bytes).map(Cow::Owned),
     }
+}
+
+/// On their way to the shard blocks are packed fast: the flush writes them again, better.
+fn lz4(raw: &[u8]) -> Vec<u8> {
+    let packed = lz4_flex::block::compress(raw);
+    // MAX_BLOCK_BYTES is far below u32::MAX.
+    let mut bytes = u32::try_from(raw.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+    bytes.reserve(8 + packed.len());
+    bytes.extend(xxh3_64(&packed).to_le_bytes());
+    bytes.extend(packed);
+    bytes
+}
+
+fn unlz4(bytes: &[u8]) -> Result<Vec<u8>, Corrupt> {
+    let damaged = |reason: &str| Corrupt::damaged("block", reason);
+    let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| damaged("it ends early"))?;
+    let (hash, packed) = rest.split_first_chunk::<8>().ok_or_else(|| damaged("it ends early"))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > MAX_INFLATED_BYTES {
+        return Err(damaged("it is larger than a block"));
+    }
+    if u64::from_le_bytes(*hash) != xxh3_64(packed) {
+        return Err(damaged("its checksum differs"));
+    }
+    let raw = lz4_flex::block::decompress(packed, length).map_err(|e| Corrupt::damaged("block", e))?;
+    if raw.len() == length { Ok(raw) } else { Err(damaged("it is not as long as it says")) }
 }
 
 /// Reads the head of every row in a block's text.

@@ -1,54 +1,38 @@
-//! Writing a segment: `block* footer end`, see FORMAT.md.
+//! Writing a segment: `block* filters footer end`, see FORMAT.md.
 
-use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 
 use super::{
-    Corrupt, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, SegmentId, VERSION, gzip,
+    Corrupt, MAX_BLOCK_ROWS, MAX_INFLATED_BYTES, MAX_SEGMENT_BLOCK_BYTES, SegmentId, VERSION,
+    chunks::{self, Interner, Room},
+    column::{self, Column, Parsed},
+    footer::{BlockColumn, BlockMeta, ColumnMeta, Footer, Place},
+    gzip, ribbon,
     rows::Row,
+    shred::{Kind, Shredder},
     summary::{self, Rollup, Summary},
+    words,
 };
 use crate::engine::record::timestamp::Timestamp;
 
-/// Level of stored blocks: a flush is rare, its bytes are paid for every month.
+/// Level of stored chunks: a flush is rare, its bytes are paid for every month.
 const STORED_LEVEL: u32 = 6;
+
+/// Filters are as good as random: packing them would only cost.
+const PLAIN_LEVEL: u32 = 0;
 
 /// Identifies the extra field of the end marker.
 pub(super) const END_FIELD: [u8; 2] = *b"TL";
 
+/// Bytes of footer that columns of blocks may take, and what one takes with each of its templates. A block that
+/// has no room is written as lines.
+const META_BYTES: usize = 6 << 20;
+const COLUMN_WEIGHT: usize = 150;
+const TEMPLATE_WEIGHT: usize = 14;
+
 /// Length of the end marker: gzip header 10, extra length 2, field header 4, field 16, empty deflate
 /// stream 2, CRC and size 8.
 pub const END_LEN: usize = 42;
-
-/// Everything known of a segment without reading its rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Footer {
-    pub format: String,
-    pub version: u32,
-    pub id: SegmentId,
-    pub rows: u64,
-    /// Bytes of all rows with their newlines, before compression.
-    pub raw_bytes: u64,
-    pub min_time: Timestamp,
-    pub max_time: Timestamp,
-    pub min_received: Timestamp,
-    pub max_received: Timestamp,
-    pub services: Summary,
-    pub rollup: Rollup,
-    pub blocks: Vec<BlockMeta>,
-}
-
-/// Where a block stands in the segment, and what it can hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BlockMeta {
-    pub offset: u64,
-    pub length: u64,
-    pub rows: u32,
-    pub raw_bytes: u64,
-    pub min_time: Timestamp,
-    pub max_time: Timestamp,
-    pub min_received: Timestamp,
-    pub max_received: Timestamp,
-}
 
 /// A finished segment.
 #[derive(Clone, Debug)]
@@ -57,6 +41,8 @@ pub struct Segment {
     pub footer: Footer,
     /// Where the footer begins in `bytes`.
     pub footer_offset: u64,
+    /// Hashes of all words that a search can ask for, sorted.
+    pub words: Vec<u64>,
 }
 
 impl Segment {
@@ -68,80 +54,264 @@ impl Segment {
 /// Writes the rows as one segment, sorted by time and then id. `None` when there are no rows.
 pub fn write(id: SegmentId, mut rows: Vec<Row<'_>>) -> Result<Option<Segment>, Corrupt> {
     rows.sort_by_key(|row| (row.head.timestamp, row.head.id));
-    let Some(first) = rows.first() else { return Ok(None) };
-    let mut footer = Footer {
-        format: "timberline-segment".into(),
-        version: VERSION,
-        id,
-        rows: rows.len() as u64,
-        raw_bytes: 0,
-        min_time: first.head.timestamp,
-        max_time: first.head.timestamp,
-        min_received: first.head.received_at,
-        max_received: first.head.received_at,
-        services: Summary::new(),
-        rollup: Rollup::default(),
-        blocks: Vec::new(),
-    };
-    let mut bytes = Vec::new();
+    let mut writer = Writer::new(id);
     let mut rest = rows.as_slice();
     while !rest.is_empty() {
         let (block, behind) = rest.split_at(block_len(rest));
         rest = behind;
-        let meta = write_block(&mut bytes, block);
+        writer.push(block)?;
+    }
+    writer.finish()
+}
+
+/// How many of the rows go into the next block; at least one.
+pub fn block_len(rows: &[Row<'_>]) -> usize {
+    let mut bytes = 0;
+    let fits = |row: &&Row<'_>| {
+        bytes += row.line.len() + 1;
+        bytes <= MAX_SEGMENT_BLOCK_BYTES
+    };
+    rows.iter().take(MAX_BLOCK_ROWS).take_while(fits).count().max(1)
+}
+
+/// Writes a segment block by block. It holds what it has written, packed, and one block's columns.
+#[derive(Debug)]
+pub struct Writer {
+    bytes: Vec<u8>,
+    footer: Footer,
+    shredder: Shredder,
+    templates: Vec<Interner>,
+    template_room: Cell<usize>,
+    meta_room: usize,
+    /// The filters of each column's blocks, end to end.
+    filters: Vec<Vec<u8>>,
+    words: Vec<u64>,
+}
+
+impl Writer {
+    pub fn new(id: SegmentId) -> Self {
+        let footer = Footer {
+            format: "timberline-segment".into(),
+            version: VERSION,
+            id,
+            rows: 0,
+            raw_bytes: 0,
+            min_time: Timestamp::MAX,
+            max_time: Timestamp::EPOCH,
+            min_received: Timestamp::MAX,
+            max_received: Timestamp::EPOCH,
+            services: Summary::new(),
+            rollup: Rollup::default(),
+            sources: Vec::new(),
+            columns: Vec::new(),
+            shapes: Vec::new(),
+            blocks: Vec::new(),
+        };
+        Self {
+            bytes: Vec::new(),
+            footer,
+            shredder: Shredder::default(),
+            templates: Vec::new(),
+            template_room: Room::all(),
+            meta_room: META_BYTES,
+            filters: Vec::new(),
+            words: Vec::new(),
+        }
+    }
+
+    /// A writer of a segment that stands for these, by their keys.
+    pub fn made_of(id: SegmentId, sources: Vec<String>) -> Self {
+        let mut writer = Self::new(id);
+        writer.footer.sources = sources;
+        writer
+    }
+
+    /// Bytes that the segment takes so far, without its footer.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len() + self.filters.iter().map(Vec::len).sum::<usize>()
+    }
+
+    pub fn footer(&self) -> &Footer {
+        &self.footer
+    }
+
+    /// Adds a block of at most `block_len` rows, sorted by time and id; blocks come in that order too.
+    pub fn push(&mut self, rows: &[Row<'_>]) -> Result<(), Corrupt> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let mut meta = BlockMeta {
+            offset: self.bytes.len() as u64,
+            length: 0,
+            rows: u32::try_from(rows.len()).map_err(|e| Corrupt::damaged("block", e))?,
+            raw_bytes: rows.iter().map(|row| row.line.len() as u64 + 1).sum(),
+            min_time: first.head.timestamp,
+            max_time: first.head.timestamp,
+            min_received: first.head.received_at,
+            max_received: first.head.received_at,
+            heads: None,
+            columns: Vec::new(),
+        };
+        for Row { head, line } in rows {
+            meta.min_time = meta.min_time.min(head.timestamp);
+            meta.max_time = meta.max_time.max(head.timestamp);
+            meta.min_received = meta.min_received.min(head.received_at);
+            meta.max_received = meta.max_received.max(head.received_at);
+            let stored = line.len() as u64 + 1;
+            summary::count(&mut self.footer.services, &head.service, head.level, head.timestamp, stored);
+            self.footer.rollup.count(&head.service, head.level, head.timestamp);
+        }
+        self.write_block(rows, &mut meta)?;
+        meta.length = self.bytes.len() as u64 - meta.offset;
+        let footer = &mut self.footer;
+        footer.rows += u64::from(meta.rows);
         footer.raw_bytes += meta.raw_bytes;
         footer.min_time = footer.min_time.min(meta.min_time);
         footer.max_time = footer.max_time.max(meta.max_time);
         footer.min_received = footer.min_received.min(meta.min_received);
         footer.max_received = footer.max_received.max(meta.max_received);
         footer.blocks.push(meta);
+        Ok(())
     }
-    for Row { head, line } in &rows {
-        let stored = line.len() as u64 + 1;
-        summary::count(&mut footer.services, &head.service, head.level, head.timestamp, stored);
-        footer.rollup.count(&head.service, head.level, head.timestamp);
+
+    fn write_block(&mut self, rows: &[Row<'_>], meta: &mut BlockMeta) -> Result<(), Corrupt> {
+        // What is not JSON as it is stored, or has more shapes than a footer can take.
+        let Ok(shredded) = self.shredder.shred(rows.iter().map(|row| row.line)) else {
+            return self.write_rows(rows);
+        };
+        self.templates.resize_with(self.shredder.columns.len(), Interner::default);
+        self.filters.resize_with(self.shredder.columns.len(), Vec::new);
+        let left = self.template_room.clone();
+        let mut parsed = Vec::new();
+        for ((number, (_, kind)), (in_rows, values)) in
+            (0_u32..).zip(&self.shredder.columns).zip(&shredded.columns)
+        {
+            let Some(known) = self.templates.get(number as usize).filter(|_| !values.is_empty()) else {
+                continue;
+            };
+            let values: Vec<&str> = values.iter().map(|value| &**value).collect();
+            let room = Room::new(known, &left);
+            let one = match kind {
+                Kind::Raw => Parsed::of_json(&values, |form| room.take(form), &chunks::json_words),
+                Kind::Text | Kind::Number => Parsed::of_texts(&values, |form| room.take(form)),
+            };
+            let range = if *kind == Kind::Number { chunks::range(&values) } else { None };
+            parsed.push((number, in_rows, one, range));
+        }
+        let weights =
+            parsed.iter().map(|(_, _, one, _)| COLUMN_WEIGHT + TEMPLATE_WEIGHT * one.templates.len());
+        let weight = weights.sum::<usize>();
+        if weight > self.meta_room {
+            return self.write_rows(rows);
+        }
+        self.meta_room -= weight;
+        self.template_room = left;
+        meta.heads = Some([
+            self.chunk(&chunks::times(rows.iter().map(|row| row.head.timestamp))),
+            self.chunk(&chunks::ids(rows.iter().map(|row| row.head.id))),
+            self.chunk(&chunks::received(rows.iter().map(|row| (row.head.id, row.head.received_at)))),
+            self.chunk(&chunks::shapes(&shredded.shapes)),
+        ]);
+        let columns: Vec<Column<'_>> =
+            parsed.iter().map(|(number, rows, parsed, _)| Column { number: *number, rows, parsed }).collect();
+        let placed = column::place(&columns, rows.len());
+        let numbers: Vec<u64> = placed.iter().map(|placed| chunk(&mut self.bytes, &placed.tids)).collect();
+        let variables: Vec<u64> = placed.iter().map(|placed| chunk(&mut self.bytes, &placed.vars)).collect();
+        for (((column, in_rows, one, range), numbers), variables) in parsed.iter().zip(numbers).zip(variables)
+        {
+            let Some((templates, filters)) =
+                self.templates.get_mut(*column as usize).zip(self.filters.get_mut(*column as usize))
+            else {
+                continue;
+            };
+            let filter = ribbon::build(&one.words);
+            filters.extend_from_slice(&filter);
+            self.words.extend_from_slice(&one.words);
+            meta.columns.push(BlockColumn {
+                column: *column,
+                rows: u32::try_from(in_rows.len()).unwrap_or(u32::MAX),
+                templates: one
+                    .templates
+                    .iter()
+                    .map(|rows| (templates.number(&rows.form), rows.count))
+                    .collect(),
+                numbers,
+                variables,
+                filter: filter.len() as u64,
+                range: *range,
+            });
+        }
+        self.words.sort_unstable();
+        self.words.dedup();
+        Ok(())
     }
-    let footer_offset = bytes.len() as u64;
-    let mut text = serde_json::to_vec(&footer).map_err(|e| Corrupt::damaged("footer", e))?;
-    text.push(b'\n');
-    let member = gzip::compress(&text, STORED_LEVEL);
-    bytes.extend_from_slice(&member);
-    bytes.extend_from_slice(&end_marker(footer_offset, &member));
-    Ok(Some(Segment { bytes, footer, footer_offset }))
+
+    /// Writes a block as version 1 did: as lines.
+    fn write_rows(&mut self, rows: &[Row<'_>]) -> Result<(), Corrupt> {
+        let mut text = Vec::new();
+        for row in rows {
+            text.extend_from_slice(row.line);
+            text.push(b'\n');
+            chunks::row_words(row.line, &mut self.words);
+        }
+        if text.len() > MAX_INFLATED_BYTES {
+            return Err(Corrupt::damaged("row", "it is longer than a reader takes"));
+        }
+        self.chunk(&text);
+        self.words.sort_unstable();
+        self.words.dedup();
+        Ok(())
+    }
+
+    fn chunk(&mut self, raw: &[u8]) -> u64 {
+        chunk(&mut self.bytes, raw)
+    }
+
+    /// `None` when there are no rows.
+    pub fn finish(mut self) -> Result<Option<Segment>, Corrupt> {
+        if self.footer.rows == 0 {
+            return Ok(None);
+        }
+        // More than its blocks have, if one was written as lines after all.
+        self.templates.resize_with(self.shredder.columns.len(), Interner::default);
+        self.filters.resize_with(self.shredder.columns.len(), Vec::new);
+        let columns = self.shredder.columns.iter().zip(&self.templates).zip(&self.filters);
+        for (((path, kind), templates), filters) in columns {
+            let offset = self.bytes.len() as u64;
+            if !filters.is_empty() {
+                self.bytes.extend(gzip::compress(filters, PLAIN_LEVEL));
+            }
+            let length = self.bytes.len() as u64 - offset;
+            self.footer.columns.push(ColumnMeta {
+                path: path.clone(),
+                kind: *kind,
+                templates: templates.forms().to_vec(),
+                filters: (length > 0).then_some(Place { offset, length }),
+            });
+            for form in templates.forms() {
+                let template = super::Template::parse(form)?;
+                self.words.extend(template.words().iter().map(|word| words::hash(word)));
+            }
+        }
+        self.footer.shapes = std::mem::take(&mut self.shredder.shapes);
+        self.words.sort_unstable();
+        self.words.dedup();
+        let footer_offset = self.bytes.len() as u64;
+        let mut text = serde_json::to_vec(&self.footer).map_err(|e| Corrupt::damaged("footer", e))?;
+        text.push(b'\n');
+        let member = gzip::compress(&text, STORED_LEVEL);
+        self.bytes.extend_from_slice(&member);
+        self.bytes.extend_from_slice(&end_marker(footer_offset, &member));
+        Ok(Some(Segment { bytes: self.bytes, footer: self.footer, footer_offset, words: self.words }))
+    }
 }
 
-/// How many of the rows go into the next block; at least one.
-fn block_len(rows: &[Row<'_>]) -> usize {
-    let mut bytes = 0;
-    let fits = |row: &&Row<'_>| {
-        bytes += row.line.len() + 1;
-        bytes <= MAX_BLOCK_BYTES
-    };
-    rows.iter().take(MAX_BLOCK_ROWS).take_while(fits).count().max(1)
-}
-
-fn write_block(bytes: &mut Vec<u8>, rows: &[Row<'_>]) -> BlockMeta {
-    let mut raw = Vec::with_capacity(rows.iter().map(|row| row.line.len() + 1).sum());
-    for row in rows {
-        raw.extend_from_slice(row.line);
-        raw.push(b'\n');
+/// Appends a chunk and answers its length; nothing for nothing.
+fn chunk(bytes: &mut Vec<u8>, raw: &[u8]) -> u64 {
+    if raw.is_empty() {
+        return 0;
     }
-    let member = gzip::compress(&raw, STORED_LEVEL);
-    let offset = bytes.len() as u64;
+    let member = gzip::compress(raw, STORED_LEVEL);
     bytes.extend_from_slice(&member);
-    let times = || rows.iter().map(|row| row.head.timestamp);
-    let received = || rows.iter().map(|row| row.head.received_at);
-    let zero = Timestamp::from_ms(0);
-    BlockMeta {
-        offset,
-        length: member.len() as u64,
-        rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
-        raw_bytes: raw.len() as u64,
-        min_time: times().min().unwrap_or(zero),
-        max_time: times().max().unwrap_or(zero),
-        min_received: received().min().unwrap_or(zero),
-        max_received: received().max().unwrap_or(zero),
-    }
+    member.len() as u64
 }
 
 /// An empty gzip member that says where the footer is: tools that read gzip skip over it.
@@ -169,3 +339,6 @@ fn end_marker(footer_offset: u64, footer: &[u8]) -> [u8; END_LEN] {
     }
     end
 }
+
+#[cfg(test)]
+mod tests;

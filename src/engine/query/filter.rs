@@ -1,12 +1,10 @@
-//! Which rows are wanted.
+//! Which rows are wanted: a range of time and an expression.
 
+use super::expr::{Expr, Field, Match, Test};
+use super::test::Kind;
 use crate::engine::{
     block::{ServiceSummary, Summary},
-    record::{
-        model::{Level, Record},
-        row::RowHead,
-        timestamp::Timestamp,
-    },
+    record::{model::Level, row::RowHead, timestamp::Timestamp},
 };
 
 /// From `start` to `end`, both included.
@@ -26,128 +24,86 @@ impl TimeRange {
     pub fn overlaps(&self, min: Timestamp, max: Timestamp) -> bool {
         self.start <= max && min <= self.end
     }
+
+    /// Whether it holds everything from `min` to `max`.
+    pub fn covers(&self, min: Timestamp, max: Timestamp) -> bool {
+        self.start <= min && max <= self.end
+    }
 }
 
-/// All of these must hold; an empty list holds for every row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     pub time: TimeRange,
-    pub services: Vec<String>,
-    pub levels: Vec<Level>,
-    /// Lower-case texts, each of which must occur in a text field of the record.
-    pub terms: Vec<String>,
+    pub expr: Expr,
 }
 
 impl Filter {
     pub fn all() -> Self {
-        Self { time: TimeRange::ALL, services: Vec::new(), levels: Vec::new(), terms: Vec::new() }
+        Self { time: TimeRange::ALL, expr: Expr::All }
     }
 
-    /// Reads the terms of a search text: words, and phrases in double quotes.
-    pub fn parse_terms(text: &str) -> Result<Vec<String>, UnclosedQuote> {
-        let mut terms = Vec::new();
-        let mut rest = text.trim_start();
-        while !rest.is_empty() {
-            let (term, behind) = if let Some(quoted) = rest.strip_prefix('"') {
-                let at = text.len() - rest.len();
-                quoted.split_once('"').ok_or(UnclosedQuote { at })?
-            } else {
-                rest.split_at(rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len()))
-            };
-            if !term.is_empty() {
-                terms.push(term.to_lowercase());
-            }
-            rest = behind.trim_start();
-        }
-        Ok(terms)
+    /// Rows that have one of these values in a field, as they are.
+    pub fn exactly<'a>(field: &str, values: impl IntoIterator<Item = &'a str>) -> Expr {
+        let one = |value: &str| {
+            Expr::Match(Match { field: Field::Named(field.to_owned()), test: Test::Exact(value.to_owned()) })
+        };
+        Expr::or(values.into_iter().map(one).collect())
+    }
+
+    /// Rows of one of these services.
+    pub fn services(names: &[String]) -> Expr {
+        Self::exactly("service", names.iter().map(String::as_str))
+    }
+
+    /// Rows of one of these levels.
+    pub fn levels(levels: &[Level]) -> Expr {
+        Self::exactly("level", levels.iter().map(|level| level.as_str()))
+    }
+
+    /// Whether it holds for every or for no row of a service and level; `None` when other fields count.
+    pub fn decide(&self, service: &str, level: Level) -> Option<bool> {
+        self.expr.decide(&mut |found| match found.field.name() {
+            Some("service") => Some(found.holds("service", Kind::Text, service)),
+            Some("level") => Some(found.holds("level", Kind::Text, level.as_str())),
+            _ => None,
+        })
     }
 
     /// Whether a set of rows with this summary can hold a wanted one.
     pub fn may_match(&self, services: &Summary) -> bool {
-        let level_there = |summary: &ServiceSummary| {
-            self.levels.is_empty()
-                || self.levels.iter().any(|level| summary.levels.get(*level as usize).is_some_and(|n| *n > 0))
-        };
-        let time_there = |summary: &ServiceSummary| self.time.overlaps(summary.first, summary.last);
-        if self.services.is_empty() {
-            services.values().any(|summary| level_there(summary) && time_there(summary))
-        } else {
-            self.services
-                .iter()
-                .filter_map(|service| services.get(service))
-                .any(|summary| level_there(summary) && time_there(summary))
+        services.iter().any(|(service, summary)| {
+            self.time.overlaps(summary.first, summary.last)
+                && levels_of(summary).any(|level| self.decide(service, level) != Some(false))
+        })
+    }
+
+    /// Whether service and level alone decide, for every row of a set with this summary.
+    pub fn is_by_summary(&self, services: &Summary) -> bool {
+        services
+            .iter()
+            .all(|(service, summary)| levels_of(summary).all(|level| self.decide(service, level).is_some()))
+    }
+
+    /// Whether a row is wanted, its head read.
+    pub fn matches(&self, head: &RowHead<'_>, line: &[u8]) -> Result<bool, crate::engine::block::Corrupt> {
+        if !self.time.contains(head.timestamp) {
+            return Ok(false);
+        }
+        match self.decide(&head.service, head.level) {
+            Some(decided) => Ok(decided),
+            None => self.expr.matches_row(line),
         }
     }
-
-    /// The part of the filter that a head can answer.
-    pub fn matches_head(&self, head: &RowHead<'_>) -> bool {
-        self.time.contains(head.timestamp)
-            && (self.levels.is_empty() || self.levels.contains(&head.level))
-            && (self.services.is_empty() || self.services.iter().any(|service| *service == head.service))
-    }
-
-    /// The rest of it.
-    pub fn matches_text(&self, record: &Record) -> bool {
-        self.terms.iter().all(|term| holds(record, term))
-    }
 }
 
-/// A phrase that begins and does not end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the quote at byte {at} is not closed")]
-pub struct UnclosedQuote {
-    pub at: usize,
-}
-
-fn holds(record: &Record, term: &str) -> bool {
-    let fields = &record.fields;
-    let texts = [
-        Some(&record.message),
-        Some(&record.service),
-        fields.stack_trace.as_ref(),
-        fields.error_type.as_ref(),
-        fields.component.as_ref(),
-        fields.endpoint.as_ref(),
-        fields.correlation_id.as_ref(),
-        fields.trace_id.as_ref(),
-        fields.span_id.as_ref(),
-        fields.user_id.as_ref(),
-        fields.logger.as_ref(),
-        fields.thread.as_ref(),
-        fields.host.as_ref(),
-        fields.environment.as_ref(),
-        fields.category.as_ref(),
-    ];
-    texts.into_iter().flatten().chain(&fields.tags).any(|text| contains_folded(text, term))
-        || (!fields.metadata.is_empty()
-            && serde_json::to_string(&fields.metadata).is_ok_and(|json| contains_folded(&json, term)))
-}
-
-/// Whether the lower-case `term` occurs in `text`, cases folded.
-fn contains_folded(text: &str, term: &str) -> bool {
-    if text.len() < term.len() && text.is_ascii() {
-        return false;
-    }
-    text.to_lowercase().contains(term)
+fn levels_of(summary: &ServiceSummary) -> impl Iterator<Item = Level> {
+    Level::ALL.into_iter().zip(summary.levels).filter(|(_, count)| *count > 0).map(|(level, _)| level)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_is_words_and_phrases() {
-        let check = |text: &str, expected: &[&str]| {
-            assert_eq!(Filter::parse_terms(text).unwrap(), expected, "{text}");
-        };
-        check("", &[]);
-        check("  Payment   failed ", &["payment", "failed"]);
-        check("\"Payment failed\" order", &["payment failed", "order"]);
-        check("a\"b c\"d", &["a", "b c", "d"]);
-        check("\"\" x", &["x"]);
-        check("ÄRGER", &["ärger"]);
-        assert_eq!(Filter::parse_terms("ok \"no end"), Err(UnclosedQuote { at: 3 }));
-    }
+    use crate::engine::query::parse;
 
     #[test]
     fn a_range_holds_its_ends() {
@@ -157,5 +113,28 @@ mod tests {
         assert!(!range.contains(at(9)) && !range.contains(at(21)));
         assert!(range.overlaps(at(0), at(10)) && range.overlaps(at(20), at(30)));
         assert!(!range.overlaps(at(0), at(9)) && !range.overlaps(at(21), at(30)));
+        assert!(
+            range.covers(at(10), at(20)) && !range.covers(at(9), at(20)) && !range.covers(at(10), at(21))
+        );
+    }
+
+    #[test]
+    fn a_summary_tells_what_service_and_level_decide() {
+        let first = Timestamp::from_ms(10);
+        let api = ServiceSummary { rows: 2, bytes: 9, first, last: first, levels: [0, 1, 0, 1, 0] };
+        let summary = Summary::from([("api".to_owned(), api)]);
+        let check = |query: &str, may: bool, decides: bool| {
+            let filter = Filter { time: TimeRange::ALL, expr: parse(query).unwrap() };
+            assert_eq!(filter.may_match(&summary), may, "{query}");
+            assert_eq!(filter.is_by_summary(&summary), decides, "{query}");
+        };
+        check("", true, true);
+        check("service:api", true, true);
+        check("service:shop", false, true);
+        check("level:warn", false, true);
+        check("level:>=warn -service:shop", true, true);
+        check("timeout", true, false);
+        check("level:warn timeout", false, true);
+        check("level:error timeout", true, false);
     }
 }

@@ -5,8 +5,11 @@
 
 pub mod model;
 pub mod normalise;
+pub mod plain;
 pub mod rejection;
 pub mod row;
 pub mod severity;
 pub mod timestamp;
 mod vocabulary;
+
+pub use vocabulary::stored_name;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::model::{Fields, Level, Record, SourceType, Status};
+use super::plain::Plain;
 use super::rejection::{Rejection, shown};
 use super::timestamp::Timestamp;
 use super::vocabulary::{Found, Slot, Sorted, scalar_text};
@@ -28,6 +29,13 @@ pub struct RawRecord {
     pub fields: Map<String, Value>,
     /// The length of its JSON as it came.
     pub size_bytes: usize,
+}
+
+/// One record as it comes to be stored.
+#[derive(Clone, Debug)]
+pub enum Raw<'a> {
+    Plain(Box<Plain<'a>>),
+    Parsed(RawRecord),
 }
 
 /// What a record is judged by besides itself.
@@ -219,14 +227,24 @@ fn timestamp_of(found: &Found, service: &str, ctx: &Context<'_>) -> Result<Times
         let message = format!("expected a time at most a day ahead of {}, got {timestamp}", ctx.received_at);
         return reject(Rejection::TIMESTAMP_IN_FUTURE, message);
     }
-    let max_age_ms = i64::try_from((ctx.max_age_ms)(service)).unwrap_or(i64::MAX);
-    let oldest = Timestamp::from_ms(now_ms.saturating_sub(max_age_ms));
+    let oldest = oldest_taken(service, ctx);
     if timestamp < oldest {
         let message =
             format!("expected a time since {oldest}, as long as {service} keeps logs, got {timestamp}");
         return reject(Rejection::TIMESTAMP_TOO_OLD, message);
     }
     Ok(timestamp)
+}
+
+/// Whether a record of this time is taken.
+pub(super) fn is_time_taken(timestamp: Timestamp, service: &str, ctx: &Context<'_>) -> bool {
+    timestamp.as_ms() <= ctx.received_at.as_ms().saturating_add(DAY_MS)
+        && timestamp >= oldest_taken(service, ctx)
+}
+
+fn oldest_taken(service: &str, ctx: &Context<'_>) -> Timestamp {
+    let max_age_ms = i64::try_from((ctx.max_age_ms)(service)).unwrap_or(i64::MAX);
+    Timestamp::from_ms(ctx.received_at.as_ms().saturating_sub(max_age_ms))
 }
 
 /// A whole number, also one written as text, is a code; any other scalar is a name.

@@ -34,6 +34,41 @@ pub(super) enum Slot {
 
 const SLOTS: usize = Slot::Metadata as usize + 1;
 
+impl Slot {
+    /// The name under which a record is stored with it.
+    const fn stored(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Component => "component",
+            Self::Message => "message",
+            Self::Level => "level",
+            Self::Timestamp => "timestamp",
+            Self::Environment => "environment",
+            Self::Endpoint => "endpoint",
+            Self::Method => "method",
+            Self::Category => "category",
+            Self::CorrelationId => "correlation_id",
+            Self::TraceId => "trace_id",
+            Self::SpanId => "span_id",
+            Self::UserId => "user_id",
+            Self::ErrorType => "error_type",
+            Self::StackTrace => "stack_trace",
+            Self::Logger => "logger",
+            Self::Thread => "thread",
+            Self::Status => "status",
+            Self::Duration => "duration_ms",
+            Self::Host => "host",
+            Self::Tags => "tags",
+            Self::Metadata => "metadata",
+        }
+    }
+}
+
+/// The field that a spelling leads to, by the name it is stored under; `None` is metadata.
+pub fn stored_name(spelling: &str) -> Option<&'static str> {
+    place(spelling).map(|(slot, _)| slot.stored())
+}
+
 /// When several spellings of one field are sent, the first of its line is taken.
 pub(super) const VOCABULARY: &[(Slot, &[&str])] = &[
     (Slot::Message, &["message", "msg", "body", "text"]),
@@ -161,7 +196,9 @@ mod tests {
         for (slot, spellings) in VOCABULARY {
             for (rank, spelling) in spellings.iter().enumerate() {
                 assert_eq!(place(spelling), Some((*slot, rank)), "{spelling}");
+                assert_eq!(stored_name(spelling), Some(slot.stored()));
             }
+            assert!(spellings.contains(&slot.stored()), "{slot:?}");
         }
     }
 

@@ -9,8 +9,8 @@ use crate::engine::block::{
     segment, summary,
 };
 
-/// Flush when the log holds so many bytes: a segment of 4 MB costs a PUT per 100,000 logs or so.
-pub const FLUSH_BYTES: u64 = 4 << 20;
+/// Flush when the log holds so many bytes: what a reader is answered at the most.
+pub const FLUSH_BYTES: u64 = 8 << 20;
 
 /// Flush when its blocks inflate to so much: the flush holds them all, in an isolate of 128 MB.
 pub const FLUSH_RAW_BYTES: u64 = 16 << 20;
@@ -20,8 +20,11 @@ pub const FLUSH_AGE_MS: u64 = 15 * 60 * 1_000;
 
 /// Services of a segment at the most, and minutes of all its services together: a service takes up to
 /// 350 bytes of the catalog row and a minute about 35, and the row must stay below D1's 2 MB.
-const MAX_SERVICES: usize = 2_000;
-const MAX_MINUTES: usize = 20_000;
+pub const MAX_SERVICES: usize = 2_000;
+pub const MAX_MINUTES: usize = 20_000;
+
+/// So many services are looked for one by one.
+const FEW_SERVICES: usize = 64;
 
 /// Whether a log of this size is due.
 pub fn is_due(bytes: u64, raw_bytes: u64) -> bool {
@@ -42,31 +45,42 @@ pub struct Flush {
 pub fn segments(tenant: &str, shard: u32, commits: &[Commit]) -> Result<Flush, Corrupt> {
     let mut flush = Flush::default();
     let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(flush) };
-    let mut classes: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut decoded = Vec::new();
     for commit in commits {
         for bytes in commit.appends() {
             let bytes = bytes?;
             match texts(bytes) {
-                Ok(texts) => {
-                    for (class, text) in texts {
-                        classes.entry(class).or_default().push(text);
-                    }
-                }
+                Ok(texts) => decoded.push((bytes, texts)),
                 Err(corrupt) => flush.damaged.push((bytes.to_vec(), corrupt)),
             }
         }
     }
-    for (class, texts) in &classes {
-        let rows = texts.iter().flat_map(|text| rows::rows(text)).collect::<Result<Vec<_>, _>>()?;
+    let mut classes: BTreeMap<&str, Vec<Row<'_>>> = BTreeMap::new();
+    for (bytes, texts) in &decoded {
+        let rows = texts.iter().map(|(class, text)| {
+            let rows = rows::rows(text).collect::<Result<Vec<_>, _>>()?;
+            Ok((class.as_str(), rows))
+        });
+        match rows.collect::<Result<Vec<_>, _>>() {
+            Ok(rows) => {
+                for (class, rows) in rows {
+                    classes.entry(class).or_default().extend(rows);
+                }
+            }
+            Err(corrupt) => flush.damaged.push((bytes.to_vec(), corrupt)),
+        }
+    }
+    for (class, rows) in classes {
         for (part, rows) in (0_u32..).zip(cut(rows)) {
             let id = SegmentId {
                 tenant: tenant.to_owned(),
-                class: class.clone(),
+                class: class.to_owned(),
                 shard,
                 first_seq: first.seq,
                 last_seq: last.seq,
                 part,
                 generation: 0,
+                merged: None,
             };
             flush.segments.extend(segment::write(id, rows)?);
         }
@@ -74,19 +88,20 @@ pub fn segments(tenant: &str, shard: u32, commits: &[Commit]) -> Result<Flush, C
     Ok(flush)
 }
 
-/// The texts of an append's blocks with their classes, every row of them readable.
+/// The texts of an append's blocks with their classes.
 fn texts(append: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Corrupt> {
     let append = Append::parse(append)?;
-    let read = append.blocks().map(|(head, bytes)| {
-        let text = rows::decode(head.codec, bytes)?.into_owned();
-        rows::rows(&text).try_for_each(|row| row.map(|_| ()))?;
-        Ok((head.class.clone(), text))
-    });
+    let read = append
+        .blocks()
+        .map(|(head, bytes)| Ok((head.class.clone(), rows::decode(head.codec, bytes)?.into_owned())));
     read.collect()
 }
 
 /// Cuts rows into parts that each have few enough services and minutes.
 fn cut(mut rows: Vec<Row<'_>>) -> Vec<Vec<Row<'_>>> {
+    if are_few(&rows) {
+        return vec![rows];
+    }
     rows.sort_by(|a, b| (&a.head.service, a.head.timestamp).cmp(&(&b.head.service, b.head.timestamp)));
     let mut parts: Vec<Vec<Row<'_>>> = Vec::new();
     let (mut services, mut minutes) = (0, 0);
@@ -108,6 +123,23 @@ fn cut(mut rows: Vec<Row<'_>>) -> Vec<Vec<Row<'_>>> {
         }
     }
     parts
+}
+
+/// Whether there are surely no more services and minutes than a part may have.
+fn are_few(rows: &[Row<'_>]) -> bool {
+    let mut services: Vec<&str> = Vec::new();
+    let (mut first, mut last) = (u32::MAX, 0);
+    for row in rows {
+        let minute = summary::minute(row.head.timestamp);
+        (first, last) = (first.min(minute), last.max(minute));
+        if !services.iter().any(|service| *service == row.head.service) {
+            services.push(&row.head.service);
+        }
+        if services.len() > FEW_SERVICES {
+            return false;
+        }
+    }
+    services.len() * (last.saturating_sub(first) as usize + 1) <= MAX_MINUTES
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use serde_json::{Deserializer, Value};
 
 use super::{body::Format, reserved};
 use crate::engine::record::normalise::MAX_RECORD_BYTES;
-pub use crate::engine::record::normalise::RawRecord;
+pub use crate::engine::record::normalise::{Raw, RawRecord};
+use crate::engine::record::plain::Plain;
 use crate::engine::record::rejection::Rejection;
 
 /// Why a body yields no records at all.
@@ -77,17 +78,27 @@ impl Split<'_> {
 }
 
 impl<'a> IntoIterator for Split<'a> {
-    type Item = Result<RawRecord, Rejection>;
+    type Item = Result<Raw<'a>, Rejection>;
     type IntoIter = iter::Map<vec::IntoIter<&'a [u8]>, fn(&'a [u8]) -> Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().map(parse_record)
+        self.0.into_iter().map(read_record)
+    }
+}
+
+fn read_record(json: &[u8]) -> Result<Raw<'_>, Rejection> {
+    match Plain::read(json) {
+        Some(plain) => Ok(Raw::Plain(plain.into())),
+        None => parse_record(json).map(Raw::Parsed),
     }
 }
 
 /// Reads a body that is one record.
-pub fn parse_one(body: &[u8]) -> Result<RawRecord, ParseError> {
+pub fn parse_one(body: &[u8]) -> Result<Raw<'_>, ParseError> {
     let body = without_bom(body).trim_ascii();
+    if let Some(plain) = Plain::read(body) {
+        return Ok(Raw::Plain(plain.into()));
+    }
     if body.len() > MAX_RECORD_BYTES {
         return Err(ParseError::TooLarge { limit: MAX_RECORD_BYTES, got: body.len() });
     }
@@ -95,7 +106,7 @@ pub fn parse_one(body: &[u8]) -> Result<RawRecord, ParseError> {
         return Err(ParseError::ReservedName);
     }
     match serde_json::from_slice::<Value>(body) {
-        Ok(Value::Object(fields)) => Ok(RawRecord { fields, size_bytes: body.len() }),
+        Ok(Value::Object(fields)) => Ok(Raw::Parsed(RawRecord { fields, size_bytes: body.len() })),
         Ok(_) => Err(ParseError::NotAnObject { got: kind(body) }),
         Err(error) => Err(malformed(&error)),
     }
@@ -145,10 +156,19 @@ fn split_elements(array: &str, max_records: usize) -> Result<Split<'_>, ParseErr
 }
 
 fn split_lines(body: &[u8], max_records: usize) -> Result<Split<'_>, ParseError> {
-    let lines = || body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    match lines().count() {
-        got if got > max_records => Err(ParseError::TooMany { limit: max_records, got }),
-        _ => Ok(Split(lines().collect())),
+    let ends = memchr::memchr_iter(b'\n', body).chain([body.len()]);
+    let mut start = 0;
+    let mut lines = ends
+        .filter_map(|end| {
+            let line = body.get(start..end)?.trim_ascii();
+            start = end + 1;
+            (!line.is_empty()).then_some(line)
+        })
+        .fuse();
+    let taken: Vec<&[u8]> = lines.by_ref().take(max_records).collect();
+    match lines.count() {
+        0 => Ok(Split(taken)),
+        more => Err(ParseError::TooMany { limit: max_records, got: taken.len() + more }),
     }
 }
 
@@ -163,7 +183,8 @@ fn is_lines_of_objects(body: &[u8]) -> bool {
         && rest.get(gap) == Some(&b'{')
 }
 
-fn parse_record(json: &[u8]) -> Result<RawRecord, Rejection> {
+/// Reads one record of a batch the long way.
+pub fn parse_record(json: &[u8]) -> Result<RawRecord, Rejection> {
     // Looked at before it is parsed: a tree takes several times the memory of its text.
     if json.len() > MAX_RECORD_BYTES {
         return Err(Rejection::too_large(MAX_RECORD_BYTES, json.len()));
@@ -290,7 +311,10 @@ mod tests {
         batch
             .into_iter()
             .map(|result| match result {
-                Ok(record) => format!("{} {}", Value::Object(record.fields), record.size_bytes),
+                Ok(raw) => {
+                    let record = parsed(raw);
+                    format!("{} {}", Value::Object(record.fields), record.size_bytes)
+                }
                 Err(rejection) => format!("{}: {}", rejection.code, rejection.message),
             })
             .collect()
@@ -314,11 +338,18 @@ mod tests {
     const NDJSON: &[Format] = &[Format::Ndjson];
     const BOTH: &[Format] = &[Format::Json, Format::Ndjson];
 
+    fn parsed(raw: Raw<'_>) -> RawRecord {
+        match raw {
+            Raw::Parsed(raw) => raw,
+            Raw::Plain(plain) => parse_record(plain.json).unwrap(),
+        }
+    }
+
     #[test]
     fn one_record_is_one_object() {
-        let record = parse_one(b" {\"a\": 1, \"a\": 2}\r\n").unwrap();
+        let record = parsed(parse_one(b" {\"a\": 1, \"a\": 2}\r\n").unwrap());
         assert_eq!((Value::Object(record.fields), record.size_bytes), (json!({"a": 2}), 16));
-        let record = parse_one(b"\xEF\xBB\xBF{}").unwrap();
+        let record = parsed(parse_one(b"\xEF\xBB\xBF{}").unwrap());
         assert_eq!((record.fields, record.size_bytes), (Map::new(), 2));
         for (body, code, message) in [
             ("[{}]", "not_an_object", "expected one JSON object, got an array"),
@@ -437,10 +468,10 @@ mod tests {
         let split = parse_batch(body, Format::Json, 3).unwrap();
         assert_eq!(split.len(), 3);
         let mut records = split.into_iter();
-        assert_eq!(records.next().unwrap().unwrap().fields, *json!({"a": 1}).as_object().unwrap());
+        assert_eq!(parsed(records.next().unwrap().unwrap()).fields, *json!({"a": 1}).as_object().unwrap());
         assert_eq!(records.next().unwrap().unwrap_err().code, "malformed_json");
-        assert_eq!(records.next().unwrap().unwrap().size_bytes, 7);
-        assert_eq!(records.next(), None);
+        assert_eq!(parsed(records.next().unwrap().unwrap()).size_bytes, 7);
+        assert!(records.next().is_none());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     },
     engine::{
         auth::{Principal, digest},
-        record::{model::SourceType, normalise::RawRecord, rejection::Rejection},
+        record::{model::SourceType, normalise::Raw, rejection::Rejection},
         shard::RequestKey,
         wire::batch::{parse_batch, parse_one},
     },
@@ -76,7 +76,7 @@ pub(in crate::http) async fn batch(
 async fn take(
     app: &App,
     who: &Principal,
-    records: impl IntoIterator<Item = Result<RawRecord, Rejection>>,
+    records: impl IntoIterator<Item = Result<Raw<'_>, Rejection>>,
     key: Option<RequestKey>,
 ) -> Result<Taken, Error> {
     let batch = Batch { records, source: SourceType::Http, key };

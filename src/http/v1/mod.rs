@@ -1,7 +1,10 @@
 //! The log routes: one file per resource.
 
+pub(super) mod aggregate;
 pub(super) mod config;
+pub(super) mod export;
 pub(super) mod ingest;
 pub(super) mod read;
+pub(super) mod search;
 pub(super) mod show;
 pub(super) mod stats;

@@ -11,15 +11,27 @@ use uuid::Uuid;
 
 use super::show;
 use crate::{
-    app::{self, App, search::Stored},
-    engine::{auth::Principal, block::Corrupt, query::Position},
+    app::{
+        self, App,
+        context::{Around, Scope},
+        search::{MAX_LIMIT, Sort, Stored},
+    },
+    engine::{
+        auth::Principal,
+        block::Corrupt,
+        query::{Cursor, Expr, Filter, Order},
+    },
     http::{
         error::{Error, json_text},
         params,
     },
 };
 
-/// The newest records that the parameters ask for.
+/// Records before and behind one that its context shows.
+const DEFAULT_AROUND: usize = 10;
+const MAX_AROUND: usize = 200;
+
+/// The records that the parameters ask for.
 pub(in crate::http) async fn list(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
@@ -37,32 +49,89 @@ pub(in crate::http) async fn recent(
 ) -> Result<Response, Error> {
     let mut listing = params::listing(&uri, app.now())?;
     app::configs::check_service(&service).map_err(|error| Error::of(&app, error))?;
-    listing.search.filter.services = vec![service];
+    let filter = &mut listing.search.filter;
+    filter.expr =
+        Expr::and(vec![Filter::services(&[service]), std::mem::replace(&mut filter.expr, Expr::All)]);
     show_page(&app, &who, listing).await
 }
 
-async fn show_page(app: &App, who: &Principal, listing: params::Listing) -> Result<Response, Error> {
+pub(super) async fn show_page(
+    app: &App,
+    who: &Principal,
+    listing: params::Listing,
+) -> Result<Response, Error> {
     let page = app::search::search(app, &who.tenant, &listing.search)
         .await
         .map_err(|error| Error::of(app, error))?;
-    let mut rest = json!({ "next_cursor": page.next.map(Position::to_cursor), "stats": page.stats });
+    let mut rest = json!({ "next_cursor": page.next.map(Cursor::print), "stats": show::stats(&page.stats) });
     if let (Some((number, size)), Some(fields)) = (listing.page, rest.as_object_mut()) {
         fields.insert("page".into(), number.into());
         fields.insert("page_size".into(), size.into());
     }
-    let rest = rest.to_string();
-    let room = page.rows.iter().map(|row| row.line.len() + show::ADDED_BYTES).sum::<usize>();
-    let mut body = Vec::with_capacity(room + rest.len() + 16);
-    body.extend_from_slice(b"{\"data\":[");
-    for (nth, row) in page.rows.into_iter().enumerate() {
-        if nth > 0 {
-            body.push(b',');
+    let body = show::list(page.rows, &rest, None).map_err(|corrupt| Error::of(app, corrupt.into()))?;
+    Ok(json_text(StatusCode::OK, body))
+}
+
+/// Records around one, the oldest first.
+pub(in crate::http) async fn context(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Error> {
+    let mut params = params::Params::read(&uri, app.now())?;
+    let before = params.take_number(&["before"], 0, MAX_AROUND)?.unwrap_or(DEFAULT_AROUND);
+    let after = params.take_number(&["after"], 0, MAX_AROUND)?.unwrap_or(DEFAULT_AROUND);
+    let scope = match params.take(&["scope"])?.as_ref().map(|(_, value)| value.as_str()) {
+        None | Some("service") => Scope::Service,
+        Some("host") => Scope::Host,
+        Some("all") => Scope::All,
+        Some(other) => {
+            let message = format!("expected service, host or all, got {other:?}");
+            return Err(Error::invalid("invalid_parameter", "scope", message));
         }
-        show::brief(&row, &mut body).map_err(|corrupt| Error::of(app, corrupt.into()))?;
-    }
-    body.extend_from_slice(b"],");
-    body.extend_from_slice(rest.trim_start_matches('{').as_bytes());
-    body.push(b'\n');
+    };
+    params.finish()?;
+    let around = Around { id: log_id(&id)?, before, after, scope };
+    let found =
+        app::context::context(&app, &who.tenant, &around).await.map_err(|error| Error::of(&app, error))?;
+    let rest = json!({ "stats": show::stats(&found.stats) });
+    let body =
+        show::list(found.rows, &rest, Some(found.at)).map_err(|corrupt| Error::of(&app, corrupt.into()))?;
+    Ok(json_text(StatusCode::OK, body))
+}
+
+/// The records of one trace, the oldest first.
+pub(in crate::http) async fn trace(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(trace): Path<String>,
+    uri: Uri,
+) -> Result<Response, Error> {
+    let mut params = params::Params::read(&uri, app.now())?;
+    let paging = params::Paging {
+        limit: Some(params.take_number(&["limit"], 1, MAX_LIMIT)?.unwrap_or(MAX_LIMIT)),
+        cursor: params.take(&["cursor"])?,
+        sort: Some(Sort::By(Order::Oldest)),
+        ..params::Paging::default()
+    };
+    params.finish()?;
+    let asked = paging.of(app::trace::filter(&trace))?.search;
+    let (page, summary) =
+        app::trace::trace(&app, &who.tenant, &asked).await.map_err(|error| Error::of(&app, error))?;
+    let rest = json!({
+        "summary": {
+            "services": summary.services,
+            "start": summary.start,
+            "end": summary.end,
+            "duration_ms": summary.duration_ms(),
+            "logs": summary.logs,
+            "errors": summary.errors,
+        },
+        "next_cursor": page.next.map(Cursor::print),
+        "stats": show::stats(&page.stats),
+    });
+    let body = show::list(page.rows, &rest, None).map_err(|corrupt| Error::of(&app, corrupt.into()))?;
     Ok(json_text(StatusCode::OK, body))
 }
 
@@ -94,9 +163,7 @@ async fn show_one(
     id: &str,
     show: fn(&Stored, &mut Vec<u8>) -> Result<(), Corrupt>,
 ) -> Result<Response, Error> {
-    let id = Uuid::try_parse(id)
-        .map_err(|_| Error::invalid("invalid_id", "id", format!("expected the UUID of a log, got {id:?}")))?;
-    let stored = app::find::find(app, &who.tenant, id)
+    let stored = app::find::find(app, &who.tenant, log_id(id)?)
         .await
         .and_then(|found| found.ok_or(app::Error::NotFound("log with this id")))
         .map_err(|error| Error::of(app, error))?;
@@ -104,4 +171,9 @@ async fn show_one(
     show(&stored, &mut body).map_err(|corrupt| Error::of(app, corrupt.into()))?;
     body.push(b'\n');
     Ok(json_text(StatusCode::OK, body))
+}
+
+fn log_id(id: &str) -> Result<Uuid, Error> {
+    let message = || format!("expected the UUID of a log, got {id:?}");
+    Uuid::try_parse(id).map_err(|_| Error::invalid("invalid_id", "id", message()))
 }

@@ -3,15 +3,49 @@
 //! No tree is made of it: a page may hold 16 MB of rows, and a tree takes many times that.
 
 use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
-use crate::{app::search::Stored, engine::block::Corrupt};
+use crate::{
+    app::{scan::Stats, search::Stored},
+    engine::block::Corrupt,
+};
 
 /// Characters of a message that a list shows.
 const SHOWN_CHARS: usize = 1_000;
 
 /// Room for what is added to a row: the key of its segment, and what is said of a cut message.
 pub(super) const ADDED_BYTES: usize = 250;
+
+/// What an answer cost.
+pub(super) fn stats(stats: &Stats) -> Value {
+    let mut shown = json!(stats);
+    if let Some(fields) = shown.as_object_mut() {
+        // Of a billionth of a dollar there is no part.
+        fields.insert("cost_usd".into(), json!((stats.cost_usd() * 1e9).round() / 1e9));
+    }
+    shown
+}
+
+/// Writes records as the members of an array, and behind it the members of `rest`.
+pub(super) fn list(rows: Vec<Stored>, rest: &Value, marked: Option<usize>) -> Result<Vec<u8>, Corrupt> {
+    let rest = rest.to_string();
+    let room = rows.iter().map(|row| row.line.len() + ADDED_BYTES).sum::<usize>();
+    let mut body = Vec::with_capacity(room + rest.len() + 16);
+    body.extend_from_slice(b"{\"data\":[");
+    for (nth, row) in rows.into_iter().enumerate() {
+        if nth > 0 {
+            body.push(b',');
+        }
+        brief(&row, &mut body)?;
+        if marked == Some(nth) && body.pop().is_some() {
+            body.extend_from_slice(b",\"marked\":true}");
+        }
+    }
+    body.extend_from_slice(b"],");
+    body.extend_from_slice(rest.trim_start_matches('{').as_bytes());
+    body.push(b'\n');
+    Ok(body)
+}
 
 /// Writes a record for a list: its message cut.
 pub(super) fn brief(stored: &Stored, into: &mut Vec<u8>) -> Result<(), Corrupt> {
@@ -88,7 +122,7 @@ impl<'a> Cut<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Map, Value};
+    use serde_json::Map;
     use uuid::Uuid;
 
     use super::*;

@@ -1,0 +1,274 @@
+//! Numbers about what a filter wants: groups, histograms, the values and the names of fields. What the catalog's
+//! summaries and the segments' footers can answer is not read.
+
+mod facets;
+mod fields;
+
+use std::sync::Arc;
+
+pub use facets::{Facet, FacetValue, Facets, facets};
+pub use fields::{FieldRows, fields};
+
+use super::{
+    App, Error,
+    fresh::Copies,
+    scan::{self, Scan, Sink, Stats},
+};
+use crate::{
+    engine::{
+        block::{Block, Opened, rows::Row},
+        query::{
+            Filter, Mask, Order,
+            stat::{By, Groups, Key, Measure, State},
+        },
+        record::{model::Level, timestamp::Timestamp},
+        tenant::Tenant,
+    },
+    ports::{CatalogEntry, catalog::Detail},
+};
+
+/// Times that a count begins anew because a segment was replaced under it.
+const MAX_TRIES: usize = 3;
+
+const MINUTE_MS: i64 = 60_000;
+
+/// Groups with what is measured of each.
+#[derive(Debug)]
+pub struct Grouped {
+    pub groups: Vec<(Vec<Key>, Vec<State>)>,
+    /// There were more groups than are told apart.
+    pub truncated: bool,
+    pub stats: Stats,
+}
+
+/// Scans into a sink, into a new one when a segment was replaced meanwhile.
+async fn scan<S: Sink>(
+    app: &App,
+    tenant: &Tenant,
+    filter: &Filter,
+    detail: Detail,
+    sink: impl Fn() -> S,
+) -> Result<(S, Stats), Error> {
+    let began = app.clock.now_ms();
+    let mut nth = 1;
+    loop {
+        let (mut sink, mut stats) = (sink(), Stats::default());
+        let scan = Scan {
+            filter,
+            copies: Copies::PassedOver,
+            detail,
+            order: Order::Newest,
+            after: None,
+            unlimited: false,
+            stops_early: false,
+        };
+        if scan::run(app, tenant, &scan, &mut sink, &mut stats, nth >= MAX_TRIES).await?.is_ok() {
+            stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
+            return Ok((sink, stats));
+        }
+        nth += 1;
+    }
+}
+
+pub async fn groups(
+    app: &App,
+    tenant: &Tenant,
+    filter: &Filter,
+    by: &[By],
+    measures: &[Measure],
+) -> Result<Grouped, Error> {
+    let is_timed = by.iter().any(|by| matches!(by, By::Time(_)));
+    let detail = if is_timed { Detail::Rollups } else { Detail::Summaries };
+    let new = || Grouping { filter, groups: Groups::new(by.to_vec(), measures.to_vec()), from_summaries: 0 };
+    let (sink, mut stats) = scan(app, tenant, filter, detail, new).await?;
+    stats.rows_matched += sink.from_summaries;
+    let truncated = sink.groups.is_truncated();
+    Ok(Grouped { groups: sink.groups.into_groups(), truncated, stats })
+}
+
+struct Grouping<'f> {
+    filter: &'f Filter,
+    groups: Groups,
+    from_summaries: u64,
+}
+
+/// What a summary knows of a row.
+enum Known {
+    Service,
+    Level,
+    Time(i64),
+}
+
+impl Grouping<'_> {
+    /// What rows are grouped by, if it is what summaries know.
+    fn known(&self) -> Option<Vec<Known>> {
+        let known = |by: &By| match by {
+            By::Field(field) if field == "service" => Some(Known::Service),
+            By::Field(field) if field == "level" => Some(Known::Level),
+            By::Time(interval) if interval % MINUTE_MS == 0 => Some(Known::Time(*interval)),
+            _ => None,
+        };
+        self.groups.by().iter().map(known).collect::<Option<_>>().filter(|_| self.groups.only_counts())
+    }
+
+    fn count(&mut self, known: &[Known], service: &str, minute: Option<u32>, level: Level, rows: u64) {
+        if rows == 0 || self.filter.decide(service, level) != Some(true) {
+            return;
+        }
+        let key = |known: &Known| match known {
+            Known::Service => Key::Text(service.to_owned()),
+            Known::Level => Key::Text(level.as_str().to_owned()),
+            Known::Time(interval) => {
+                let ms = i64::from(minute.unwrap_or(0)) * MINUTE_MS;
+                Key::Time(ms - ms.rem_euclid(*interval))
+            }
+        };
+        self.groups.count(known.iter().map(key).collect(), rows);
+        self.from_summaries += rows;
+    }
+}
+
+impl Sink for Grouping<'_> {
+    fn row(&mut self, row: &Row<'_>, _: Option<&Arc<str>>) -> Result<(), Error> {
+        Ok(self.groups.row(row)?)
+    }
+
+    fn block(&mut self, block: &Block<'_>, wanted: &Mask, _: &Arc<str>) -> Result<(), Error> {
+        Ok(self.groups.block(block, wanted)?)
+    }
+
+    fn summary(&mut self, entry: &CatalogEntry) -> bool {
+        let Some(known) = self.known() else { return false };
+        if !known.iter().any(|known| matches!(known, Known::Time(_))) {
+            for (service, summary) in &entry.services {
+                for (level, rows) in Level::ALL.into_iter().zip(summary.levels) {
+                    self.count(&known, service, None, level, rows);
+                }
+            }
+            return true;
+        }
+        let Some(rollup) = &entry.rollup else { return false };
+        for (service, minutes) in &rollup.counts {
+            for (minute, levels) in minutes {
+                for (level, rows) in Level::ALL.into_iter().zip(levels) {
+                    self.count(&known, service, Some(*minute), level, *rows);
+                }
+            }
+        }
+        true
+    }
+
+    fn counted(&mut self, _: &Opened, _: usize, rows: u64) -> bool {
+        let takes = self.groups.by().is_empty() && self.groups.only_counts();
+        if takes {
+            self.groups.count(Vec::new(), rows);
+        }
+        takes
+    }
+}
+
+/// One bar of a histogram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    pub start: Timestamp,
+    /// By level, in the order of `Level::ALL`.
+    pub levels: [u64; 5],
+}
+
+/// Bars that one histogram may have, and how many one has for which no interval is given.
+pub const MAX_BUCKETS: i64 = 10_000;
+const USUAL_BUCKETS: i64 = 300;
+
+/// Intervals to choose from, in ms.
+const INTERVALS: [i64; 13] = [
+    MINUTE_MS,
+    2 * MINUTE_MS,
+    5 * MINUTE_MS,
+    10 * MINUTE_MS,
+    15 * MINUTE_MS,
+    30 * MINUTE_MS,
+    60 * MINUTE_MS,
+    120 * MINUTE_MS,
+    360 * MINUTE_MS,
+    720 * MINUTE_MS,
+    1_440 * MINUTE_MS,
+    10_080 * MINUTE_MS,
+    40_320 * MINUTE_MS,
+];
+
+/// A histogram with the interval that it has.
+#[derive(Debug)]
+pub struct Histogram {
+    pub interval_ms: i64,
+    pub buckets: Vec<Bucket>,
+    pub stats: Stats,
+}
+
+pub async fn histogram(
+    app: &App,
+    tenant: &Tenant,
+    filter: &Filter,
+    interval_ms: Option<i64>,
+) -> Result<Histogram, Error> {
+    let range = filter.time;
+    let end = range.end.min(app.now().max(range.start));
+    let is_given = range.start > Timestamp::EPOCH;
+    if let (Some(interval), true) = (interval_ms, is_given) {
+        check((end.as_ms() - range.start.as_ms()) / interval)?;
+    }
+    // Without a range or an interval the rows decide: they are counted finely and put together.
+    let fine = interval_ms
+        .unwrap_or_else(|| if is_given { fitting(range.start.as_ms(), end.as_ms()) } else { MINUTE_MS * 60 });
+    let by = [By::Time(fine), By::Field("level".to_owned())];
+    let found = groups(app, tenant, filter, &by, &[Measure::Count]).await?;
+    let mut counts: Vec<(i64, usize, u64)> = Vec::with_capacity(found.groups.len());
+    for (keys, states) in &found.groups {
+        if let ([Key::Time(start), Key::Text(level)], [State::Count(rows)]) =
+            (keys.as_slice(), states.as_slice())
+        {
+            let level = Level::ALL.into_iter().position(|known| known.as_str() == level).unwrap_or(0);
+            counts.push((*start, level, *rows));
+        }
+    }
+    let first = counts.iter().map(|(start, ..)| *start).min();
+    let last = counts.iter().map(|(start, ..)| *start).max();
+    let (from, to) = if is_given {
+        (range.start.as_ms(), end.as_ms().max(last.unwrap_or(0)))
+    } else {
+        (first.unwrap_or(0), last.unwrap_or(-1))
+    };
+    let interval = match interval_ms {
+        None if !is_given => fitting(from, to).max(fine),
+        _ => fine,
+    };
+    check((to - from) / interval)?;
+    let from = from - from.rem_euclid(interval);
+    let mut buckets: Vec<Bucket> = (0..=MAX_BUCKETS)
+        .map(|nth| from + nth * interval)
+        .take_while(|start| *start <= to)
+        .map(|start| Bucket { start: Timestamp::from_ms(start), levels: [0; 5] })
+        .collect();
+    for (start, level, rows) in counts {
+        let bucket = usize::try_from((start - from) / interval).ok().and_then(|nth| buckets.get_mut(nth));
+        if let Some(slot) = bucket.and_then(|bucket| bucket.levels.get_mut(level)) {
+            *slot += rows;
+        }
+    }
+    let mut stats = found.stats;
+    stats.partial |= found.truncated;
+    Ok(Histogram { interval_ms: interval, buckets, stats })
+}
+
+fn fitting(from: i64, to: i64) -> i64 {
+    let last = MINUTE_MS * 40_320;
+    INTERVALS.into_iter().find(|interval| (to - from) / interval < USUAL_BUCKETS).unwrap_or(last)
+}
+
+fn check(buckets: i64) -> Result<(), Error> {
+    if buckets < MAX_BUCKETS {
+        return Ok(());
+    }
+    let message =
+        format!("this makes {} buckets, {MAX_BUCKETS} are the most; take a longer interval", buckets + 1);
+    Err(Error::invalid("invalid_parameter", "interval", message))
+}

@@ -1,0 +1,180 @@
+//! The values that fields have, the most frequent first.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{App, Error, Filter, Key, Mask, Row, Sink, Stats, Tenant, scan};
+use crate::{
+    engine::{
+        block::{Block, Kind},
+        query::{leaves, row::leaves_of, stat::Coded},
+    },
+    ports::catalog::Detail,
+};
+
+/// Fields whose values come again and again.
+const USUAL: [&str; 14] = [
+    "service",
+    "level",
+    "environment",
+    "component",
+    "endpoint",
+    "method",
+    "category",
+    "source_type",
+    "error_type",
+    "logger",
+    "thread",
+    "status",
+    "host",
+    "tags",
+];
+
+/// Fields of metadata that are looked at where none are named.
+const MAX_FOUND: usize = 50;
+
+/// Values of a field that are told apart; rows with others are counted together.
+const MAX_VALUES: usize = 5_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FacetValue {
+    pub value: Key,
+    pub count: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Facet {
+    values: HashMap<Key, u64>,
+    /// Of rows whose values are not told apart.
+    other: u64,
+}
+
+impl Facet {
+    fn add(&mut self, key: &Key, rows: u64) {
+        if let Some(count) = self.values.get_mut(key) {
+            *count += rows;
+        } else if self.values.len() < MAX_VALUES {
+            self.values.insert(key.clone(), rows);
+        } else {
+            self.other += rows;
+        }
+    }
+
+    /// The most frequent values, how often there were others, and whether some were not told apart.
+    pub fn top(self, limit: usize) -> (Vec<FacetValue>, u64, bool) {
+        let mut values: Vec<FacetValue> =
+            self.values.into_iter().map(|(value, count)| FacetValue { value, count }).collect();
+        values.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
+        let rest: u64 = values.iter().skip(limit).map(|value| value.count).sum();
+        values.truncate(limit);
+        (values, rest + self.other, self.other > 0)
+    }
+}
+
+#[derive(Debug)]
+pub struct Facets {
+    /// In the order in which they were asked for, or by name.
+    pub fields: Vec<(String, Facet)>,
+    pub stats: Stats,
+}
+
+/// `names` are stored names; without any the usual ones are looked at, and those of metadata.
+pub async fn facets(app: &App, tenant: &Tenant, filter: &Filter, names: &[String]) -> Result<Facets, Error> {
+    let new = || {
+        let known: Vec<&str> =
+            if names.is_empty() { USUAL.to_vec() } else { names.iter().map(String::as_str).collect() };
+        let facets = known.into_iter().map(|name| (name.to_owned(), Facet::default())).collect();
+        Counting { facets, finds: names.is_empty(), found: 0 }
+    };
+    let (sink, stats) = scan(app, tenant, filter, Detail::Summaries, new).await?;
+    let mut facets = sink.facets;
+    let order: Vec<String> = if names.is_empty() {
+        USUAL
+            .iter()
+            .map(|name| (*name).to_owned())
+            .chain(facets.keys().filter(|name| !USUAL.contains(&name.as_str())).cloned())
+            .collect()
+    } else {
+        names.to_vec()
+    };
+    let fields = order.into_iter().filter_map(|name| Some((name.clone(), facets.remove(&name)?)));
+    // A usual field that no row has says nothing.
+    let fields = fields.filter(|(_, facet)| !names.is_empty() || !facet.values.is_empty()).collect();
+    Ok(Facets { fields, stats })
+}
+
+struct Counting {
+    facets: BTreeMap<String, Facet>,
+    /// Whether fields of metadata are looked at where they are met.
+    finds: bool,
+    found: usize,
+}
+
+impl Counting {
+    fn meet(&mut self, name: &str) {
+        if self.finds
+            && self.found < MAX_FOUND
+            && name.starts_with("metadata.")
+            && !self.facets.contains_key(name)
+        {
+            self.facets.insert(name.to_owned(), Facet::default());
+            self.found += 1;
+        }
+    }
+}
+
+impl Sink for Counting {
+    fn row(&mut self, row: &Row<'_>, _: Option<&Arc<str>>) -> Result<(), Error> {
+        let mut seen = BTreeSet::new();
+        leaves(row.line, &mut |name, kind, value| {
+            self.meet(name);
+            if let Some(facet) = self.facets.get_mut(name)
+                && let Some(key) = Key::of(kind, value)
+                && seen.insert((name.to_owned(), key.clone()))
+            {
+                facet.add(&key, 1);
+            }
+        })?;
+        Ok(())
+    }
+
+    fn block(&mut self, block: &Block<'_>, wanted: &Mask, _: &Arc<str>) -> Result<(), Error> {
+        let finds = self.finds;
+        for column in block.meta().columns.iter().filter(|_| finds) {
+            let Some(known) = block.opened().columns().get(column.column as usize) else { continue };
+            if known.kind != Kind::Raw {
+                self.meet(&known.name);
+                continue;
+            }
+            if !known.name.starts_with("metadata") || self.found >= MAX_FOUND {
+                continue;
+            }
+            // What is in an array has names of its own.
+            let values = block.values(column)?;
+            let mut text = String::new();
+            for (entry, (row, _)) in values.entries.iter().enumerate() {
+                if wanted.has(row) {
+                    text.clear();
+                    values.push(entry, &mut text);
+                    leaves_of(&known.name, &text, &mut |name, _, _| self.meet(name))?;
+                }
+            }
+        }
+        for (name, facet) in &mut self.facets {
+            let coded = Coded::new(block, name, wanted)?;
+            let mut counts = vec![0_u64; coded.keys.len()];
+            let first = wanted.rows().filter_map(|row| coded.codes.get(row));
+            for code in first.chain(coded.more.iter().map(|(_, code)| code)) {
+                if let Some(count) = counts.get_mut(*code as usize) {
+                    *count += 1;
+                }
+            }
+            for (key, count) in coded.keys.iter().zip(counts).skip(1).filter(|(_, count)| *count > 0) {
+                facet.add(key, count);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! The names of the fields that rows have. Footers know them: no block is read whose rows are all wanted.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{App, Error, Filter, Mask, Opened, Row, Sink, Stats, Tenant, scan};
+use crate::{
+    engine::block::{Block, Corrupt, Kind},
+    ports::catalog::Detail,
+};
+
+/// Fields that are told apart.
+const MAX_FIELDS: usize = 5_000;
+
+/// How many rows have a field, by the kind of value that they have there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FieldRows {
+    pub text: u64,
+    pub number: u64,
+    /// Booleans, arrays and whatever else stands as JSON.
+    pub json: u64,
+}
+
+impl FieldRows {
+    fn add(&mut self, kind: Kind, rows: u64) {
+        match kind {
+            Kind::Text => self.text += rows,
+            Kind::Number => self.number += rows,
+            Kind::Raw => self.json += rows,
+        }
+    }
+}
+
+/// Every field with its rows, how many rows there are, and what it cost.
+pub async fn fields(
+    app: &App,
+    tenant: &Tenant,
+    filter: &Filter,
+) -> Result<(BTreeMap<String, FieldRows>, u64, Stats), Error> {
+    let (mut names, mut stats) = scan(app, tenant, filter, Detail::Summaries, Names::default).await?;
+    for name in ["id", "timestamp", "received_at"] {
+        if names.rows > 0 {
+            names.fields.insert(name.to_owned(), FieldRows { text: names.rows, ..FieldRows::default() });
+        }
+    }
+    stats.partial |= names.fields.len() >= MAX_FIELDS;
+    Ok((names.fields, names.rows, stats))
+}
+
+#[derive(Default)]
+struct Names {
+    fields: BTreeMap<String, FieldRows>,
+    rows: u64,
+}
+
+impl Names {
+    fn add(&mut self, name: &str, kind: Kind, rows: u64) {
+        if let Some(known) = self.fields.get_mut(name) {
+            known.add(kind, rows);
+        } else if self.fields.len() < MAX_FIELDS && rows > 0 {
+            self.fields.entry(name.to_owned()).or_default().add(kind, rows);
+        }
+    }
+
+    fn value(&mut self, path: &str, value: &Value) {
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                for (name, value) in members {
+                    self.value(&format!("{path}.{name}"), value);
+                }
+            }
+            Value::String(_) => self.add(path, Kind::Text, 1),
+            Value::Number(_) => self.add(path, Kind::Number, 1),
+            _ => self.add(path, Kind::Raw, 1),
+        }
+    }
+}
+
+impl Sink for Names {
+    fn row(&mut self, row: &Row<'_>, _: Option<&Arc<str>>) -> Result<(), Error> {
+        self.rows += 1;
+        let value: BTreeMap<String, Value> =
+            serde_json::from_slice(row.line).map_err(|error| Corrupt::damaged("row", error))?;
+        for (name, value) in &value {
+            self.value(name, value);
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, block: &Block<'_>, wanted: &Mask, _: &Arc<str>) -> Result<(), Error> {
+        self.rows += wanted.count() as u64;
+        for column in &block.meta().columns {
+            let Some(known) = block.opened().columns().get(column.column as usize) else { continue };
+            let rows = block.entries(column)?.iter().filter(|(row, _)| wanted.has(*row)).count();
+            self.add(&known.name, known.kind, rows as u64);
+        }
+        Ok(())
+    }
+
+    fn counted(&mut self, opened: &Opened, nth: usize, rows: u64) -> bool {
+        let Some(block) = opened.footer.blocks.get(nth).filter(|block| u64::from(block.rows) == rows) else {
+            return rows == 0;
+        };
+        self.rows += rows;
+        for column in &block.columns {
+            if let Some(known) = opened.columns().get(column.column as usize) {
+                self.add(&known.name, known.kind, u64::from(column.rows));
+            }
+        }
+        true
+    }
+}

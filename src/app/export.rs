@@ -1,0 +1,193 @@
+//! Everything that a filter wants, as a stream of text: as much is in memory as a block and what waits to be taken.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures::{
+    SinkExt, Stream, StreamExt,
+    channel::mpsc::{self, Receiver, Sender},
+    future::BoxFuture,
+};
+
+use super::{
+    App, Error,
+    fresh::Copies,
+    scan::{self, Scan, Sink, Stats},
+};
+use crate::{
+    engine::{
+        block::{Block, rows::Row},
+        query::{Cells, Filter, Mask, Order},
+        record::timestamp::Timestamp,
+        tenant::Tenant,
+    },
+    ports::{PortError, catalog::Detail},
+};
+
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// How each row is written.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// As it is stored, a line each.
+    Lines,
+    /// Some of its fields, a line of JSON each.
+    Fields(Cells),
+    Csv(Cells),
+}
+
+#[derive(Clone, Debug)]
+pub struct Export {
+    pub filter: Filter,
+    pub form: Form,
+    pub limit: Option<u64>,
+}
+
+/// Text as it is read. What went wrong is the last item: rows may be missing then.
+pub struct Chunks {
+    work: Option<BoxFuture<'static, Result<(), Error>>>,
+    ready: Receiver<Bytes>,
+    failed: Option<Error>,
+}
+
+impl Chunks {
+    pub fn new(app: App, tenant: Tenant, export: Export) -> Self {
+        // One waits in the channel beside the one that is on its way.
+        let (out, ready) = mpsc::channel(0);
+        let work = Box::pin(async move { write(&app, &tenant, &export, out).await });
+        Self { work: Some(work), ready, failed: None }
+    }
+}
+
+impl Stream for Chunks {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match self.ready.poll_next_unpin(context) {
+                Poll::Ready(Some(chunk)) => return Poll::Ready(Some(Ok(chunk))),
+                Poll::Ready(None) if self.work.is_none() => return Poll::Ready(self.failed.take().map(Err)),
+                _ => {}
+            }
+            let Some(work) = &mut self.work else { return Poll::Pending };
+            match work.as_mut().poll(context) {
+                Poll::Ready(done) => {
+                    self.work = None;
+                    self.failed = done.err();
+                }
+                Poll::Pending => match self.ready.poll_next_unpin(context) {
+                    Poll::Ready(Some(chunk)) => return Poll::Ready(Some(Ok(chunk))),
+                    _ => return Poll::Pending,
+                },
+            }
+        }
+    }
+}
+
+async fn write(app: &App, tenant: &Tenant, export: &Export, out: Sender<Bytes>) -> Result<(), Error> {
+    let mut writer = Writer { form: &export.form, left: export.limit, text: Vec::new(), out };
+    if let Form::Csv(cells) = &export.form {
+        cells.push_csv_head(&mut writer.text);
+    }
+    let scan = Scan {
+        filter: &export.filter,
+        copies: Copies::PassedOver,
+        detail: Detail::Summaries,
+        order: Order::Newest,
+        after: None,
+        unlimited: true,
+        stops_early: export.limit.is_some(),
+    };
+    let mut stats = Stats::default();
+    // A second try would write rows twice.
+    let done = scan::run(app, tenant, &scan, &mut writer, &mut stats, true).await?;
+    let full = writer.left == Some(0);
+    writer.pause().await?;
+    let rest = std::mem::take(&mut writer.text);
+    if !rest.is_empty() {
+        writer.send(rest.into()).await?;
+    }
+    if done.is_err() || (stats.partial && !full) {
+        let reason = "a shard or segment that may hold wanted rows cannot be read".into();
+        return Err(Error::Unavailable(PortError { part: "store", reason }));
+    }
+    Ok(())
+}
+
+struct Writer<'e> {
+    form: &'e Form,
+    left: Option<u64>,
+    text: Vec<u8>,
+    out: Sender<Bytes>,
+}
+
+impl Writer<'_> {
+    fn push(&mut self, line: &str) -> Result<(), Error> {
+        match &mut self.left {
+            Some(0) => return Ok(()),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        match self.form {
+            Form::Lines => self.text.extend_from_slice(line.as_bytes()),
+            Form::Fields(cells) => cells.push_json(line, &mut self.text)?,
+            Form::Csv(cells) => return Ok(cells.push_csv(line, &mut self.text)?),
+        }
+        self.text.push(b'\n');
+        Ok(())
+    }
+
+    async fn send(&mut self, chunk: Bytes) -> Result<(), Error> {
+        let gone = |_| Error::Unavailable(PortError { part: "reader", reason: "it has gone".into() });
+        self.out.send(chunk).await.map_err(gone)
+    }
+}
+
+impl Sink for Writer<'_> {
+    fn row(&mut self, row: &Row<'_>, _: Option<&Arc<str>>) -> Result<(), Error> {
+        let damaged = |error| crate::engine::block::Corrupt::damaged("row", error);
+        self.push(str::from_utf8(row.line).map_err(damaged)?)
+    }
+
+    fn block(&mut self, block: &Block<'_>, wanted: &Mask, _: &Arc<str>) -> Result<(), Error> {
+        let mut rows: Vec<u32> = wanted.rows().filter_map(|row| u32::try_from(row).ok()).collect();
+        if let Some(left) = self.left.and_then(|left| usize::try_from(left).ok()) {
+            // The newest are at the end.
+            rows.drain(..rows.len().saturating_sub(left));
+        }
+        let room = usize::try_from(block.meta().raw_bytes).unwrap_or(0) * rows.len() / block.len().max(1);
+        let mut text = String::with_capacity(room + room / 16);
+        let mut ends = Vec::with_capacity(rows.len());
+        block.render(&rows, |_, _, _, line| {
+            text.push_str(line);
+            ends.push(text.len());
+        })?;
+        self.text.reserve(text.len() + ends.len());
+        for nth in (0..ends.len()).rev() {
+            let from = nth.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+            let line = ends.get(nth).and_then(|to| text.get(from..*to));
+            self.push(line.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn is_full(&self, _: Timestamp, _: Timestamp) -> bool {
+        self.left == Some(0)
+    }
+
+    async fn pause(&mut self) -> Result<(), Error> {
+        if self.text.len() < CHUNK_BYTES {
+            return Ok(());
+        }
+        let mut text = Bytes::from(std::mem::take(&mut self.text));
+        while text.len() >= CHUNK_BYTES {
+            self.send(text.split_to(CHUNK_BYTES)).await?;
+        }
+        self.text.extend_from_slice(&text);
+        Ok(())
+    }
+}

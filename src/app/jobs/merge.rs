@@ -1,0 +1,304 @@
+//! Making one segment of several, or of some rows of one: a merge by time and id that holds one decoded
+//! block of each segment whose times it has come to, and the blocks written, packed.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::{
+    app::{App, Error},
+    engine::{
+        block::{
+            Block, BlockMeta, Corrupt, MAX_BLOCK_ROWS, MAX_SEGMENT_BLOCK_BYTES, Opened, Segment, SegmentId,
+            reader,
+            rows::{self, Row},
+            segment::Writer,
+        },
+        record::{row::RowHead, timestamp::Timestamp},
+    },
+    ports::CatalogEntry,
+};
+
+/// A source up to this size is read whole: one operation costs more than the bytes.
+const WHOLE_BELOW_BYTES: u64 = 4 << 20;
+
+/// Blocks of a larger one are read together up to this many bytes.
+const RUN_BYTES: u64 = 2 << 20;
+
+/// Bytes that a source takes while the merge is within its times, at the most.
+pub(super) fn held_bytes(raw_bytes: u64, size_bytes: u64) -> u64 {
+    // Its packed bytes, a decoded block with where each row is, and its footer.
+    let packed = if size_bytes <= WHOLE_BELOW_BYTES { size_bytes } else { RUN_BYTES + size_bytes / 8 };
+    let decoded = raw_bytes.min(MAX_SEGMENT_BLOCK_BYTES as u64);
+    packed + decoded + decoded / 8 + (32 << 10)
+}
+
+/// What came of a merge.
+#[derive(Debug)]
+pub(super) enum Merged {
+    /// The segment is written, and in the listings in place of its sources.
+    Done { rows: u64 },
+    /// None of the rows was to be kept, and the sources are out of the listings.
+    Empty,
+    /// Another run has replaced a source meanwhile, and nothing has changed.
+    Overtaken,
+}
+
+/// Why a merge cannot be: a source that cannot be read, by its place among them, or any other reason.
+#[derive(Debug)]
+pub(super) enum Failed {
+    Source(usize, String),
+    Otherwise(Error),
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Otherwise(error.into())
+    }
+}
+
+/// Replaces segments of one folder by one that holds those of their rows that `keep` wants.
+///
+/// The object's key is noted for removal before the object is written, and no longer when the catalog names
+/// it: whatever stops the run, no object is left that nothing knows of.
+pub(super) async fn replace(
+    app: &App,
+    sources: &[CatalogEntry],
+    keep: impl Fn(&RowHead<'_>) -> bool,
+    now: Timestamp,
+) -> Result<Merged, Failed> {
+    let names: Vec<(&SegmentId, &str)> = sources.iter().map(|one| (&one.id, one.key.as_str())).collect();
+    let id = SegmentId::of_merged(&names, app.random.bits())
+        .ok_or_else(|| Corrupt::damaged("merge", "its sources are not of one tenant, class and day"))?;
+    let key = id.object_key(now);
+    app.catalog.note_removals(std::slice::from_ref(&key), now).await?;
+    let merge = Merge::new(app, sources, id);
+    let mut new = Vec::new();
+    if let Some(segment) = merge.run(keep).await? {
+        new.push(store(app, segment).await?);
+    }
+    if !app.catalog.replace(sources, &new, now).await? {
+        return Ok(Merged::Overtaken);
+    }
+    Ok(new.first().map_or(Merged::Empty, |entry| Merged::Done { rows: entry.rows }))
+}
+
+/// Writes the object of a segment; its entry.
+async fn store(app: &App, segment: Segment) -> Result<CatalogEntry, Error> {
+    let entry = CatalogEntry::of(&segment);
+    app.objects.put(&entry.key, segment.bytes).await?;
+    Ok(entry)
+}
+
+struct Merge<'a> {
+    app: &'a App,
+    sources: &'a [CatalogEntry],
+    /// Sources that are not open yet, the one that begins first at the end.
+    waiting: Vec<usize>,
+    open: Vec<Source<'a>>,
+    writer: Writer,
+    /// The rows of the next block, as lines.
+    lines: Vec<u8>,
+    rows: usize,
+}
+
+impl<'a> Merge<'a> {
+    fn new(app: &'a App, sources: &'a [CatalogEntry], id: SegmentId) -> Self {
+        let mut waiting: Vec<usize> = (0..sources.len()).collect();
+        waiting.sort_by_key(|nth| std::cmp::Reverse(sources.get(*nth).map(|source| source.min_time)));
+        let writer = Writer::made_of(id, sources.iter().map(|source| source.key.clone()).collect());
+        Self { app, sources, waiting, open: Vec::new(), writer, lines: Vec::new(), rows: 0 }
+    }
+
+    async fn run(mut self, keep: impl Fn(&RowHead<'_>) -> bool) -> Result<Option<Segment>, Failed> {
+        loop {
+            self.open_what_begins().await?;
+            let Some((first, until)) = self.next_run() else { break };
+            let Some(source) = self.open.get_mut(first) else { break };
+            while let Some(line) = source.take_until(until) {
+                if self.rows >= MAX_BLOCK_ROWS
+                    || (self.rows > 0 && self.lines.len() + line.len() + 1 > MAX_SEGMENT_BLOCK_BYTES)
+                {
+                    write_block(&mut self.writer, &mut self.lines, &keep)?;
+                    self.rows = 0;
+                }
+                self.lines.extend_from_slice(line);
+                self.lines.push(b'\n');
+                self.rows += 1;
+            }
+            if source.block_is_read() && !source.load(self.app).await? {
+                self.open.swap_remove(first);
+            }
+        }
+        write_block(&mut self.writer, &mut self.lines, &keep)?;
+        Ok(self.writer.finish()?)
+    }
+
+    /// Opens the sources that begin no later than the first row of those that are open.
+    async fn open_what_begins(&mut self) -> Result<(), Failed> {
+        while let Some(entry) = self.waiting.last().and_then(|nth| self.sources.get(*nth)) {
+            let first = self.open.iter().filter_map(Source::head).min();
+            if first.is_some_and(|(time, _)| time < entry.min_time) {
+                return Ok(());
+            }
+            let Some(nth) = self.waiting.pop() else { return Ok(()) };
+            let mut source = Source::open(self.app, entry, nth).await?;
+            if source.load(self.app).await? {
+                self.open.push(source);
+            }
+        }
+        Ok(())
+    }
+
+    /// The open source whose row comes first, and up to where no other has rows.
+    fn next_run(&self) -> Option<(usize, Head)> {
+        let heads = || self.open.iter().enumerate().filter_map(|(nth, source)| Some((source.head()?, nth)));
+        let (_, first) = heads().min()?;
+        let other = heads().filter(|(_, nth)| *nth != first).map(|(head, _)| head).min();
+        // A source that waits may have rows from its first millisecond on.
+        let waiting = self.waiting.last().and_then(|nth| self.sources.get(*nth));
+        let waiting = waiting.map(|entry| (entry.min_time, Uuid::nil()));
+        let until = other.into_iter().chain(waiting).min().unwrap_or((Timestamp::MAX, Uuid::max()));
+        Some((first, until))
+    }
+}
+
+/// Hands the wanted ones of these rows to the writer as one block, and lets go of them.
+fn write_block(
+    writer: &mut Writer,
+    lines: &mut Vec<u8>,
+    keep: &impl Fn(&RowHead<'_>) -> bool,
+) -> Result<(), Corrupt> {
+    let mut rows: Vec<Row<'_>> = rows::rows(lines).collect::<Result<_, _>>()?;
+    rows.retain(|row| keep(&row.head));
+    writer.push(&rows)?;
+    drop(rows);
+    lines.clear();
+    Ok(())
+}
+
+type Head = (Timestamp, Uuid);
+
+/// A segment that is being read.
+struct Source<'a> {
+    entry: &'a CatalogEntry,
+    nth: usize,
+    opened: Opened,
+    /// Its bytes from there on: all of it, or some blocks.
+    fetched: (u64, Bytes),
+    next_block: usize,
+    text: Vec<u8>,
+    /// Of each row of the block, and where its line ends.
+    heads: Vec<(Head, usize)>,
+    next_row: usize,
+    rows: u64,
+}
+
+impl<'a> Source<'a> {
+    async fn open(app: &App, entry: &'a CatalogEntry, nth: usize) -> Result<Self, Failed> {
+        let whole = entry.size_bytes <= WHOLE_BELOW_BYTES;
+        let from = if whole { 0 } else { entry.footer_offset };
+        let read = if whole {
+            app.objects.get(&entry.key).await?
+        } else {
+            let length = entry.size_bytes.saturating_sub(from);
+            app.objects.get_range(&entry.key, from, length).await?
+        };
+        let bytes = Bytes::from(read.ok_or_else(|| Failed::Source(nth, "it is not in the bucket".into()))?);
+        let opened = if whole { reader::footer_of(&bytes) } else { reader::footer(&bytes) };
+        let opened = opened.and_then(Opened::new).map_err(|e| Failed::Source(nth, e.to_string()))?;
+        let fetched = if whole { (0, bytes) } else { (0, Bytes::new()) };
+        let (text, heads) = (Vec::new(), Vec::new());
+        Ok(Self { entry, nth, opened, fetched, next_block: 0, text, heads, next_row: 0, rows: 0 })
+    }
+
+    fn head(&self) -> Option<Head> {
+        self.heads.get(self.next_row).map(|(head, _)| *head)
+    }
+
+    fn block_is_read(&self) -> bool {
+        self.next_row >= self.heads.len()
+    }
+
+    /// The next line, if its row comes no later than this.
+    fn take_until(&mut self, until: Head) -> Option<&[u8]> {
+        let (head, end) = self.heads.get(self.next_row)?;
+        let from = match self.next_row.checked_sub(1) {
+            Some(before) => self.heads.get(before)?.1 + 1,
+            None => 0,
+        };
+        if *head > until {
+            return None;
+        }
+        self.next_row += 1;
+        self.text.get(from..*end)
+    }
+
+    /// Reads the next block; whether there was one.
+    async fn load(&mut self, app: &App) -> Result<bool, Failed> {
+        let nth = self.nth;
+        let damaged = |reason: &dyn ToString| Failed::Source(nth, reason.to_string());
+        self.heads.clear();
+        self.next_row = 0;
+        let Some(meta) = self.opened.footer.blocks.get(self.next_block) else {
+            let complete = self.rows == self.entry.rows;
+            return if complete {
+                Ok(false)
+            } else {
+                Err(damaged(&"it has not the rows that its entry says"))
+            };
+        };
+        if reader::slice(&self.fetched.1, self.fetched.0, meta).is_err() {
+            let run = self.opened.footer.blocks.iter().skip(self.next_block);
+            let end = |meta: &BlockMeta| meta.offset.saturating_add(meta.length);
+            let ends = run.map(end).take_while(|end| *end <= meta.offset.saturating_add(RUN_BYTES));
+            let length = ends.last().unwrap_or_else(|| end(meta)).saturating_sub(meta.offset);
+            self.fetched.1 = Bytes::new();
+            let read = app.objects.get_range(&self.entry.key, meta.offset, length).await?;
+            let read = read.ok_or_else(|| damaged(&"it is not in the bucket"))?;
+            self.fetched = (meta.offset, read.into());
+        }
+        let slice = reader::slice(&self.fetched.1, self.fetched.0, meta).map_err(|e| damaged(&e))?;
+        let bytes = self.fetched.1.slice_ref(slice);
+        decode(&self.opened, meta, bytes, &mut self.text, &mut self.heads).map_err(|e| damaged(&e))?;
+        let sorted = self.heads.is_sorted_by_key(|(head, _)| *head);
+        if !sorted || self.heads.len() != meta.rows as usize {
+            return Err(damaged(&"a block has not the rows that its footer says"));
+        }
+        self.rows += u64::from(meta.rows);
+        self.next_block += 1;
+        Ok(true)
+    }
+}
+
+/// Reads a block's lines, and of each row its time and id and where its line ends.
+fn decode(
+    opened: &Opened,
+    meta: &BlockMeta,
+    bytes: Bytes,
+    text: &mut Vec<u8>,
+    heads: &mut Vec<(Head, usize)>,
+) -> Result<(), Corrupt> {
+    text.clear();
+    if meta.heads.is_none() {
+        *text = reader::block(opened, meta, bytes)?;
+        let mut end = 0;
+        for row in rows::rows(text) {
+            let row = row?;
+            end += row.line.len();
+            heads.push(((row.head.timestamp, row.head.id), end));
+            end += 1;
+        }
+        return Ok(());
+    }
+    let all: Vec<u32> = (0..meta.rows).collect();
+    Block::new(opened, meta, bytes).render(&all, |_, time, id, line| {
+        text.extend_from_slice(line.as_bytes());
+        heads.push(((time, id), text.len()));
+        text.push(b'\n');
+    })?;
+    if text.len() as u64 == meta.raw_bytes {
+        Ok(())
+    } else {
+        Err(Corrupt::damaged("block", "its length differs from the footer's"))
+    }
+}

@@ -1,0 +1,219 @@
+//! Opening segments: their footers, filters and bytes, and what the isolate keeps of them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+
+use super::{Stats, Vanished};
+use crate::{
+    app::{App, Error},
+    engine::{
+        block::{Corrupt, Opened, reader, view},
+        query::Filters,
+    },
+    ports::CatalogEntry,
+};
+
+/// A segment up to this size is read whole: one operation costs more than the bytes.
+const WHOLE_BELOW_BYTES: u64 = 512 << 10;
+
+/// What the isolate keeps of segments, of its 128 MB.
+const MAX_CACHED_BYTES: usize = 32 << 20;
+
+/// A segment opened for reading. Segments never change, so it is kept for the next reader.
+pub struct Held {
+    pub key: Arc<str>,
+    pub opened: Opened,
+    /// All of the segment, when it is small.
+    whole: Option<Bytes>,
+    filters: Mutex<BTreeMap<u32, Bytes>>,
+}
+
+impl Held {
+    fn weight(&self) -> usize {
+        let filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        self.opened.weight()
+            + self.whole.as_ref().map_or(0, Bytes::len)
+            + filters.values().map(Bytes::len).sum::<usize>()
+    }
+
+    /// The filters that are at hand.
+    pub fn filters(&self) -> AtHand {
+        AtHand(self.filters.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// Bytes of the segment.
+    pub async fn read(&self, app: &App, offset: u64, length: u64) -> Result<Result<Bytes, Vanished>, Error> {
+        let bytes = match &self.whole {
+            Some(whole) => whole.clone(),
+            None => match app.objects.get_range(&self.key, offset, length).await? {
+                Some(bytes) => return Ok(Ok(bytes.into())),
+                None => return Ok(Err(Vanished)),
+            },
+        };
+        let range = usize::try_from(offset).ok().zip(usize::try_from(length).ok());
+        let there =
+            range.filter(|(from, length)| from.checked_add(*length).is_some_and(|end| end <= bytes.len()));
+        let Some((from, length)) = there else {
+            return Err(Corrupt::damaged("footer", "it leads outside of its segment").into());
+        };
+        Ok(Ok(bytes.slice(from..from + length)))
+    }
+
+    /// Whether reading it costs an operation.
+    pub fn is_whole(&self) -> bool {
+        self.whole.is_some()
+    }
+
+    /// Makes sure that the filters of these columns are at hand: one read for all that are not.
+    pub async fn load_filters(
+        &self,
+        app: &App,
+        columns: &[u32],
+        stats: &mut Stats,
+    ) -> Result<Result<(), Vanished>, Error> {
+        let known = self.filters();
+        let places: Vec<_> = columns
+            .iter()
+            .filter(|column| known.of(**column).is_none())
+            .filter_map(|column| Some((*column, self.opened.footer.columns.get(*column as usize)?.filters?)))
+            .collect();
+        let Some(from) = places.iter().map(|(_, place)| place.offset).min() else { return Ok(Ok(())) };
+        let end =
+            places.iter().map(|(_, place)| place.offset.saturating_add(place.length)).max().unwrap_or(from);
+        let Ok(bytes) = self.read(app, from, end - from).await? else { return Ok(Err(Vanished)) };
+        if !self.is_whole() {
+            stats.r2_reads += 1;
+            stats.bytes_read += bytes.len() as u64;
+        }
+        let mut read = Vec::with_capacity(places.len());
+        for (column, place) in places {
+            let at = usize::try_from(place.offset - from).ok().zip(usize::try_from(place.length).ok());
+            let member =
+                at.and_then(|(at, length)| bytes.get(at..at.checked_add(length)?)).unwrap_or_default();
+            read.push((column, Bytes::from(view::filters(member)?)));
+        }
+        self.filters.lock().unwrap_or_else(PoisonError::into_inner).extend(read);
+        app.segments.weigh(&self.key);
+        Ok(Ok(()))
+    }
+}
+
+/// Filters of some columns.
+pub struct AtHand(BTreeMap<u32, Bytes>);
+
+impl Filters for AtHand {
+    fn of(&self, column: u32) -> Option<&[u8]> {
+        self.0.get(&column).map(|bytes| &**bytes)
+    }
+}
+
+/// Segments that the isolate has opened, the ones used last.
+#[derive(Default)]
+pub struct Cache(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    segments: HashMap<Arc<str>, (Arc<Held>, usize, u64)>,
+    bytes: usize,
+    uses: u64,
+}
+
+impl Cache {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, key: &str) -> Option<Arc<Held>> {
+        let mut kept = self.lock();
+        kept.uses += 1;
+        let now = kept.uses;
+        let (held, _, used) = kept.segments.get_mut(key)?;
+        *used = now;
+        Some(held.clone())
+    }
+
+    fn put(&self, held: &Arc<Held>) {
+        let mut kept = self.lock();
+        kept.uses += 1;
+        let (weight, now) = (held.weight(), kept.uses);
+        kept.bytes += weight;
+        if let Some((_, old, _)) = kept.segments.insert(held.key.clone(), (held.clone(), weight, now)) {
+            kept.bytes -= old;
+        }
+        kept.shrink();
+    }
+
+    /// Weighs a segment again of which more is held than before.
+    fn weigh(&self, key: &str) {
+        let mut kept = self.lock();
+        let Some((held, weight, _)) = kept.segments.get_mut(key) else { return };
+        let before = std::mem::replace(weight, held.weight());
+        let after = *weight;
+        kept.bytes = (kept.bytes + after).saturating_sub(before);
+        kept.shrink();
+    }
+
+    /// About the bytes it holds.
+    pub fn weight(&self) -> usize {
+        self.lock().bytes
+    }
+}
+
+impl Kept {
+    fn shrink(&mut self) {
+        while self.bytes > MAX_CACHED_BYTES {
+            let oldest =
+                self.segments.iter().min_by_key(|(_, (_, _, used))| *used).map(|(key, _)| key.clone());
+            let Some((_, weight, _)) = oldest.and_then(|key| self.segments.remove(&key)) else { return };
+            self.bytes = self.bytes.saturating_sub(weight);
+        }
+    }
+}
+
+/// Opens a segment: its footer is read, and all of it where that is as cheap.
+pub async fn open(
+    app: &App,
+    entry: &CatalogEntry,
+    stats: &mut Stats,
+) -> Result<Result<Arc<Held>, Vanished>, Error> {
+    stats.segments += 1;
+    let held = match app.segments.get(&entry.key) {
+        Some(held) => held,
+        None => match read(app, entry, stats).await? {
+            Ok(held) => held,
+            Err(vanished) => return Ok(Err(vanished)),
+        },
+    };
+    stats.blocks_total += held.opened.footer.blocks.len() as u64;
+    Ok(Ok(held))
+}
+
+async fn read(
+    app: &App,
+    entry: &CatalogEntry,
+    stats: &mut Stats,
+) -> Result<Result<Arc<Held>, Vanished>, Error> {
+    let whole = entry.size_bytes <= WHOLE_BELOW_BYTES;
+    stats.r2_reads += 1;
+    let read = if whole {
+        app.objects.get(&entry.key).await?
+    } else {
+        let length = entry.size_bytes.saturating_sub(entry.footer_offset);
+        app.objects.get_range(&entry.key, entry.footer_offset, length).await?
+    };
+    let Some(bytes) = read.map(Bytes::from) else { return Ok(Err(Vanished)) };
+    stats.bytes_read += bytes.len() as u64;
+    let footer = if whole { reader::footer_of(&bytes)? } else { reader::footer(&bytes)? };
+    let held = Arc::new(Held {
+        key: entry.key.as_str().into(),
+        opened: Opened::new(footer)?,
+        whole: whole.then_some(bytes),
+        filters: Mutex::default(),
+    });
+    app.segments.put(&held);
+    Ok(Ok(held))
+}

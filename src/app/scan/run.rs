@@ -1,0 +1,341 @@
+//! A scan: everything of a tenant that a filter wants, handed to a sink. Newest first as far as that goes:
+//! what is not flushed, then segments by their newest row, and the blocks of each from its end. Or oldest first:
+//! what is not flushed, then segments by their oldest row, and the blocks of each from its beginning.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::join_all;
+
+use super::{Held, Segments, Stats, Vanished, open};
+use crate::{
+    app::{
+        App, Error,
+        fresh::{self, Copies, Fresh},
+    },
+    engine::{
+        block::{
+            Block, Opened, reader,
+            rows::{self, Row},
+        },
+        query::{Asked, Filter, Mask, Order, Query, TimeRange},
+        record::timestamp::Timestamp,
+        tenant::Tenant,
+    },
+    ports::{CatalogEntry, catalog::Detail},
+};
+
+/// Reads of the bucket and bytes of it that one scan may cost; beyond it the answer is partial.
+const MAX_R2_READS: u64 = 400;
+const MAX_BYTES_READ: u64 = 256 << 20;
+
+/// Blocks with less than this between them are read together, up to so many bytes.
+const MAX_GAP_BYTES: u64 = 128 << 10;
+const MAX_READ_BYTES: u64 = 4 << 20;
+
+/// Reads under way at once: the platform lets six wait for their answers.
+const WAVE: usize = 6;
+
+/// What a scan is to find.
+pub struct Scan<'a> {
+    pub filter: &'a Filter,
+    pub copies: Copies,
+    pub detail: Detail,
+    pub order: Order,
+    /// Goes on past the limits while nothing behind this has been looked at: a page must get further than
+    /// the one before.
+    pub after: Option<Timestamp>,
+    /// Stops at no limit: for what streams. The catalog is listed at once, because segments may be replaced in the
+    /// time that this takes.
+    pub unlimited: bool,
+    /// Reads little at first, because the first rows found are likely to be enough.
+    pub stops_early: bool,
+}
+
+/// Where the rows go.
+pub trait Sink: Send {
+    /// A wanted row.
+    fn row(&mut self, row: &Row<'_>, key: Option<&Arc<str>>) -> Result<(), Error>;
+
+    /// The wanted rows of a block.
+    fn block(&mut self, block: &Block<'_>, wanted: &Mask, key: &Arc<str>) -> Result<(), Error>;
+
+    /// Takes a segment by what the catalog says of it. `false`: it is to be opened.
+    fn summary(&mut self, _: &CatalogEntry) -> bool {
+        false
+    }
+
+    /// Takes a block by the number of wanted rows in it, all of its times being wanted. `false`: it is to be read.
+    fn counted(&mut self, _: &Opened, _: usize, _: u64) -> bool {
+        false
+    }
+
+    /// Whether nothing from this time to that is of use any more, nor anything behind it in the scan's order.
+    fn is_full(&self, _: Timestamp, _: Timestamp) -> bool {
+        false
+    }
+
+    /// Whether nothing from this time to that is of use, whatever is behind it.
+    fn skips(&self, _: Timestamp, _: Timestamp) -> bool {
+        false
+    }
+
+    /// Called between blocks, to let out what has gathered.
+    fn pause(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// The segments of a scan, in its order.
+enum Walk<'a> {
+    Paged(Box<Segments<'a>>),
+    Listed(std::vec::IntoIter<CatalogEntry>),
+}
+
+impl<'a> Walk<'a> {
+    async fn new(app: &'a App, tenant: &'a Tenant, scan: &Scan<'_>, fresh: &Fresh) -> Result<Self, Error> {
+        let mut segments = Segments::new(app, tenant, scan.filter.time, scan.detail);
+        if scan.order == Order::Newest && !scan.unlimited {
+            return Ok(Self::Paged(Box::new(segments)));
+        }
+        let mut listed = Vec::new();
+        while let Some(mut entry) = segments.next(fresh).await? {
+            if scan.filter.may_match(&entry.services) {
+                // They would be most of what is held.
+                entry.services.clear();
+                listed.push(entry);
+            }
+        }
+        if scan.order == Order::Oldest {
+            listed.sort_by(|a, b| (a.min_time, &a.key).cmp(&(b.min_time, &b.key)));
+        }
+        Ok(Self::Listed(listed.into_iter()))
+    }
+
+    async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
+        match self {
+            Self::Paged(segments) => segments.next(fresh).await,
+            Self::Listed(entries) => Ok(entries.next()),
+        }
+    }
+
+    /// Whether the entry's summary is at hand and says that it holds nothing wanted.
+    fn rules_out(&self, filter: &Filter, entry: &CatalogEntry) -> bool {
+        matches!(self, Self::Paged(_)) && !filter.may_match(&entry.services)
+    }
+}
+
+/// Runs a scan. Answers where it stopped at a limit, if it did: everything that comes before has been looked at.
+pub async fn run<S: Sink>(
+    app: &App,
+    tenant: &Tenant,
+    scan: &Scan<'_>,
+    sink: &mut S,
+    stats: &mut Stats,
+    last_try: bool,
+) -> Result<Result<Option<Timestamp>, Vanished>, Error> {
+    let filter = scan.filter;
+    let query = Query::new(&filter.expr);
+    let mut seen = 0;
+    let fresh = fresh::read(app, tenant, filter.time, scan.copies, stats, |text, stats| {
+        offer_rows(text, filter, None, sink, stats, &mut seen)
+    });
+    let fresh = fresh.await?;
+    stats.partial |= fresh.partial;
+    sink.pause().await?;
+    let mut walk = Walk::new(app, tenant, scan, &fresh).await?;
+    while let Some(entry) = walk.next(&fresh).await? {
+        if walk.rules_out(filter, &entry) || sink.skips(entry.min_time, entry.max_time) {
+            continue;
+        }
+        if sink.is_full(entry.min_time, entry.max_time) {
+            break;
+        }
+        stats.partial |= scan.copies == Copies::PassedOver && fresh.is_older_than(&entry);
+        let covered = filter.time.covers(entry.min_time, entry.max_time);
+        if covered
+            && matches!(walk, Walk::Paged(_))
+            && filter.is_by_summary(&entry.services)
+            && sink.summary(&entry)
+        {
+            continue;
+        }
+        let spent = stats.r2_reads >= MAX_R2_READS || stats.bytes_read >= MAX_BYTES_READ;
+        let begins = if scan.order == Order::Newest { entry.max_time } else { entry.min_time };
+        let progress = scan.after.is_none_or(|after| scan.order.puts_first(after, begins));
+        if spent && progress && !scan.unlimited {
+            stats.partial = true;
+            return Ok(Ok(Some(begins)));
+        }
+        match segment(app, &entry, scan, &query, sink, stats).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Vanished)) if !last_try => return Ok(Err(Vanished)),
+            Ok(Err(Vanished)) => stats.pass_over(app, &entry, "it is not in the bucket"),
+            Err(Error::Corrupt(corrupt)) => stats.pass_over(app, &entry, &corrupt.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Ok(None))
+}
+
+/// Offers the wanted rows of some text.
+fn offer_rows(
+    text: &[u8],
+    filter: &Filter,
+    key: Option<&Arc<str>>,
+    sink: &mut impl Sink,
+    stats: &mut Stats,
+    seen: &mut u64,
+) -> Result<(), Error> {
+    for row in rows::rows(text) {
+        let row = row?;
+        *seen += 1;
+        stats.rows_scanned += 1;
+        if filter.matches(&row.head, row.line)? {
+            stats.rows_matched += 1;
+            sink.row(&row, key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Blocks that are read together, in the order of the scan.
+struct Run {
+    offset: u64,
+    length: u64,
+    blocks: Vec<usize>,
+}
+
+async fn segment<S: Sink>(
+    app: &App,
+    entry: &CatalogEntry,
+    scan: &Scan<'_>,
+    query: &Query<'_>,
+    sink: &mut S,
+    stats: &mut Stats,
+) -> Result<Result<(), Vanished>, Error> {
+    let Ok(held) = open(app, entry, stats).await? else { return Ok(Err(Vanished)) };
+    let range = scan.filter.time;
+    let metas = &held.opened.footer.blocks;
+    let in_range = |(nth, block): (usize, &crate::engine::block::BlockMeta)| {
+        range.overlaps(block.min_time, block.max_time).then_some(nth)
+    };
+    let mut blocks: Vec<usize> = metas.iter().enumerate().filter_map(in_range).collect();
+    if scan.order == Order::Newest {
+        blocks.reverse();
+    }
+    let query = query.on(&held.opened);
+    let columns = query.filtered_columns(&blocks);
+    if held.load_filters(app, &columns, stats).await?.is_err() {
+        return Ok(Err(Vanished));
+    }
+    let filters = held.filters();
+    let mut wanted = Vec::with_capacity(blocks.len());
+    for nth in blocks {
+        let Some(meta) = metas.get(nth) else { continue };
+        if sink.skips(meta.min_time, meta.max_time) || query.decide(nth, &filters) == Some(false) {
+            continue;
+        }
+        if range.covers(meta.min_time, meta.max_time)
+            && let Some(count) = query.count(nth, &filters)
+            && sink.counted(&held.opened, nth, count)
+        {
+            stats.rows_matched += count;
+            continue;
+        }
+        wanted.push(nth);
+    }
+    let mut runs = runs(&held, &wanted, scan.stops_early).into_iter().peekable();
+    let mut wave = if scan.stops_early { 1 } else { WAVE };
+    while let Some(next) = runs.peek() {
+        let first = next.blocks.first().and_then(|nth| metas.get(*nth));
+        if first.is_some_and(|block| sink.is_full(block.min_time, block.max_time)) {
+            break;
+        }
+        let now: Vec<Run> = runs.by_ref().take(wave).collect();
+        wave = WAVE.min(wave * 2);
+        let read = join_all(now.iter().map(|run| held.read(app, run.offset, run.length))).await;
+        for (run, bytes) in now.iter().zip(read) {
+            let Ok(bytes) = bytes? else { return Ok(Err(Vanished)) };
+            if !held.is_whole() {
+                stats.r2_reads += 1;
+                stats.bytes_read += bytes.len() as u64;
+            }
+            for nth in &run.blocks {
+                block(&held, *nth, run, &bytes, scan, &query, sink, stats)?;
+                sink.pause().await?;
+            }
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Puts blocks together that lie together.
+fn runs(held: &Held, wanted: &[usize], stops_early: bool) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut most = if stops_early { 1 } else { MAX_READ_BYTES };
+    for nth in wanted {
+        let Some(meta) = held.opened.footer.blocks.get(*nth) else { continue };
+        let end = meta.offset.saturating_add(meta.length);
+        if let Some(last) = runs.last_mut() {
+            let last_end = last.offset + last.length;
+            let gap = last.offset.saturating_sub(end).max(meta.offset.saturating_sub(last_end));
+            let (from, to) = (last.offset.min(meta.offset), last_end.max(end));
+            if gap <= MAX_GAP_BYTES && to - from <= most {
+                (last.offset, last.length) = (from, to - from);
+                last.blocks.push(*nth);
+                continue;
+            }
+            most = (most.max(256 << 10) * 2).min(MAX_READ_BYTES);
+        }
+        runs.push(Run { offset: meta.offset, length: meta.length, blocks: vec![*nth] });
+    }
+    runs
+}
+
+#[expect(clippy::too_many_arguments, reason = "all of one step")]
+fn block<S: Sink>(
+    held: &Arc<Held>,
+    nth: usize,
+    run: &Run,
+    bytes: &Bytes,
+    scan: &Scan<'_>,
+    query: &Asked<'_, '_>,
+    sink: &mut S,
+    stats: &mut Stats,
+) -> Result<(), Error> {
+    let Some(meta) = held.opened.footer.blocks.get(nth) else { return Ok(()) };
+    if sink.is_full(meta.min_time, meta.max_time) {
+        return Ok(());
+    }
+    let own = bytes.slice_ref(reader::slice(bytes, run.offset, meta)?);
+    stats.blocks_read += 1;
+    if meta.heads.is_none() {
+        let text = reader::block(&held.opened, meta, own)?;
+        return offer_rows(&text, scan.filter, Some(&held.key), sink, stats, &mut 0);
+    }
+    stats.rows_scanned += u64::from(meta.rows);
+    let block = Block::new(&held.opened, meta, own);
+    let candidates = in_range(&block, scan.filter.time)?;
+    let wanted = query.rows(&block, nth, &held.filters(), &candidates)?;
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    stats.rows_matched += wanted.count() as u64;
+    sink.block(&block, &wanted, &held.key)
+}
+
+/// The rows of a block whose times are wanted.
+fn in_range(block: &Block<'_>, range: TimeRange) -> Result<Mask, Error> {
+    let (min, max) = (block.meta().min_time, block.meta().max_time);
+    if range.covers(min, max) {
+        return Ok(Mask::all(block.len()));
+    }
+    let mut mask = Mask::none(block.len());
+    for (row, time) in block.times()?.iter().enumerate() {
+        if range.contains(*time) {
+            mask.set(row);
+        }
+    }
+    Ok(mask)
+}

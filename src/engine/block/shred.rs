@@ -1,0 +1,483 @@
+//! Taking rows apart: each leaf of a row's JSON is a value of the column of its path and kind, and the columns
+//! that a row has, in order, are its shape. `Skeleton` puts rows together again.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ColumnMeta, Corrupt};
+
+/// Leaves of a row at the most (200 of metadata, and the fields), and columns of a segment: a row that is beyond
+/// keeps its metadata as one column of JSON.
+const MAX_LEAVES: usize = 250;
+const MAX_COLUMNS: usize = 1_000;
+
+/// Objects and leaves that are told apart.
+const MAX_NODES: usize = 4_000;
+
+/// Columns of all shapes together: they stand in the footer. Rows whose shape is new keep their metadata as one
+/// column from the first number on; the second is the end.
+const MAX_FREE_SHAPES: usize = 100_000;
+const MAX_SHAPES: usize = 200_000;
+
+/// Bytes of all columns' paths: they stand in the footer too.
+const MAX_PATH_BYTES: usize = 512 << 10;
+
+/// Objects are taken apart to this depth.
+const MAX_DEPTH: usize = 16;
+
+/// What a column's values are in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Strings, unescaped.
+    Text,
+    /// Numbers, as they are written.
+    Number,
+    /// Anything else, as it is written: true, false, null, an array, an empty object.
+    #[serde(rename = "json")]
+    Raw,
+}
+
+/// The keys of `metadata.http.status` and so on: a key may have a dot in it.
+pub(super) type Path = Vec<String>;
+
+type Test = fn(&[u8]) -> bool;
+
+/// Fields of a row's head, which are kept apart, and whether they are written as they will be.
+const HEAD: [(&str, Test); 3] = [("id", is_uuid), ("timestamp", is_time), ("received_at", is_time)];
+
+#[derive(Clone, Debug, Default)]
+struct Node {
+    /// The key as it stands in JSON, and the node below it.
+    children: Vec<(Box<[u8]>, usize)>,
+    /// Where the key after the one found last is likely to be.
+    next: usize,
+    columns: [Option<u32>; 3],
+    /// The pass over a row that was here last: an object has a key once.
+    pass: u64,
+    path_bytes: usize,
+}
+
+/// Takes rows apart, and knows the columns and shapes met so far.
+#[derive(Clone, Debug)]
+pub(super) struct Shredder {
+    nodes: Vec<Node>,
+    pass: u64,
+    /// Columns of all shapes, and bytes of all columns' paths.
+    in_shapes: usize,
+    path_bytes: usize,
+    pub(super) columns: Vec<(Path, Kind)>,
+    pub(super) shapes: Vec<Vec<u32>>,
+    known_shapes: HashMap<Vec<u32>, u32>,
+}
+
+/// The columns of some rows.
+#[derive(Debug, Default)]
+pub(super) struct Shredded<'a> {
+    /// The shape of each row.
+    pub(super) shapes: Vec<u32>,
+    /// The values of each column, and the rows that have them.
+    pub(super) columns: Vec<(Vec<u32>, Vec<Cow<'a, str>>)>,
+}
+
+/// A leaf: its node, kind, and text.
+struct Leaf<'a> {
+    node: usize,
+    kind: Kind,
+    text: Cow<'a, str>,
+}
+
+impl Default for Shredder {
+    fn default() -> Self {
+        let nodes = vec![Node::default()];
+        let (columns, shapes, known_shapes) = Default::default();
+        Self { nodes, pass: 0, in_shapes: 0, path_bytes: 0, columns, shapes, known_shapes }
+    }
+}
+
+impl Shredder {
+    /// Takes rows apart such that `Skeleton`s make the same bytes of them again; an error is a row of which they
+    /// would not, or too many shapes.
+    pub(super) fn shred<'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Shredded<'a>, Corrupt> {
+        let mut shredded = Shredded::default();
+        let mut leaves = Vec::new();
+        let mut shape = Vec::new();
+        let mut last: Option<u32> = None;
+        for (nth, line) in (0_u32..).zip(rows) {
+            let text = str::from_utf8(line).map_err(|e| Corrupt::damaged("row", e))?;
+            match self.leaves(text, false, &mut leaves) {
+                Ok(()) if self.fits(&leaves) => {}
+                Ok(()) | Err(Stop::TooMany) => self.leaves(text, true, &mut leaves).map_err(Stop::corrupt)?,
+                Err(stop) => return Err(stop.corrupt()),
+            }
+            shape.clear();
+            shape.extend(leaves.iter().map(|leaf| self.column(leaf.node, leaf.kind)));
+            let same = |id: &u32| self.shapes.get(*id as usize) == Some(&shape);
+            let id = match last.filter(same).or_else(|| self.known_shapes.get(&shape).copied()) {
+                Some(id) => id,
+                None => self.new_shape(&shape)?,
+            };
+            for (leaf, column) in leaves.drain(..).zip(&shape) {
+                while shredded.columns.len() <= *column as usize {
+                    shredded.columns.push((Vec::new(), Vec::new()));
+                }
+                if let Some((rows, values)) = shredded.columns.get_mut(*column as usize) {
+                    rows.push(nth);
+                    values.push(leaf.text);
+                }
+            }
+            last = Some(id);
+            shredded.shapes.push(id);
+        }
+        Ok(shredded)
+    }
+
+    fn new_shape(&mut self, shape: &[u32]) -> Result<u32, Corrupt> {
+        self.in_shapes += shape.len() + 1;
+        let too_many = self.columns.len() > 2 * MAX_COLUMNS || self.path_bytes > 2 * MAX_PATH_BYTES;
+        if too_many || self.in_shapes > MAX_SHAPES {
+            return Err(Stop::TooMany.corrupt());
+        }
+        let id = u32::try_from(self.shapes.len()).unwrap_or(u32::MAX);
+        self.known_shapes.insert(shape.to_vec(), id);
+        self.shapes.push(shape.to_vec());
+        Ok(id)
+    }
+
+    /// Whether the columns that these leaves need can be had.
+    fn fits(&self, leaves: &[Leaf<'_>]) -> bool {
+        if self.in_shapes > MAX_FREE_SHAPES {
+            let shape: Option<Vec<u32>> = leaves.iter().map(|leaf| self.known(leaf)).collect();
+            if shape.is_none_or(|shape| !self.known_shapes.contains_key(&shape)) {
+                return false;
+            }
+        }
+        let unknown = leaves.iter().filter(|leaf| self.known(leaf).is_none());
+        let bytes = unknown.clone().filter_map(|leaf| self.nodes.get(leaf.node)).map(|node| node.path_bytes);
+        let new = unknown.count();
+        let room = self.columns.len() + new <= MAX_COLUMNS
+            && self.path_bytes + bytes.sum::<usize>() <= MAX_PATH_BYTES;
+        (new == 0 || room) && leaves.len() <= MAX_LEAVES
+    }
+
+    fn known(&self, leaf: &Leaf<'_>) -> Option<u32> {
+        self.nodes.get(leaf.node).and_then(|node| *node.columns.get(leaf.kind as usize)?)
+    }
+
+    fn column(&mut self, node: usize, kind: Kind) -> u32 {
+        let new = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
+        let known = self.nodes.get_mut(node).and_then(|node| node.columns.get_mut(kind as usize));
+        let Some(known) = known else { return new };
+        let column = *known.get_or_insert(new);
+        if column == new {
+            self.path_bytes += self.nodes.get(node).map_or(0, |node| node.path_bytes);
+            let path = self.path(node);
+            self.columns.push((path, kind));
+        }
+        column
+    }
+
+    /// The keys that lead to a node. Seldom asked for: once a column.
+    fn path(&self, node: usize) -> Path {
+        let mut path = Vec::new();
+        let mut at = node;
+        while at != 0 {
+            let above = self.nodes.iter().enumerate().find_map(|(above, node)| {
+                node.children.iter().find(|(_, child)| *child == at).map(|(key, _)| (above, key))
+            });
+            let Some((above, key)) = above else { break };
+            let quoted = [b"\"", &**key, b"\""].concat();
+            path.push(serde_json::from_slice(&quoted).unwrap_or_default());
+            at = above;
+        }
+        path.reverse();
+        path
+    }
+
+    fn leaves<'a>(&mut self, text: &'a str, fold: bool, leaves: &mut Vec<Leaf<'a>>) -> Result<(), Stop> {
+        leaves.clear();
+        self.pass += 1;
+        let mut json = Json { text, at: 0 };
+        self.object(&mut json, 0, 0, fold, leaves)?;
+        if json.at == text.len() { Ok(()) } else { Err(Stop::NoJson { at: json.at }) }
+    }
+
+    fn object<'a>(
+        &mut self,
+        json: &mut Json<'a>,
+        node: usize,
+        depth: usize,
+        fold: bool,
+        leaves: &mut Vec<Leaf<'a>>,
+    ) -> Result<(), Stop> {
+        json.eat(b'{')?;
+        if depth == 0 && !json.head()? {
+            return Ok(());
+        }
+        loop {
+            let key = json.string()?;
+            json.eat(b':')?;
+            let child = self.child(node, key)?;
+            let folded = depth + 1 >= MAX_DEPTH || (fold && depth == 0);
+            match json.peek()? {
+                b'{' if !folded && json.text.as_bytes().get(json.at + 1) != Some(&b'}') => {
+                    self.object(json, child, depth + 1, fold, leaves)?;
+                }
+                b'"' => {
+                    let text = unescaped(json.string()?).ok_or(json.stop())?;
+                    leaves.push(Leaf { node: child, kind: Kind::Text, text });
+                }
+                first => {
+                    let number = first == b'-' || first.is_ascii_digit();
+                    let kind = if number { Kind::Number } else { Kind::Raw };
+                    leaves.push(Leaf { node: child, kind, text: Cow::Borrowed(json.skip()?) });
+                }
+            }
+            match json.next()? {
+                b',' => {}
+                b'}' => return Ok(()),
+                _ => return Err(json.stop()),
+            }
+            if leaves.len() > MAX_LEAVES && !fold {
+                return Err(Stop::TooMany);
+            }
+        }
+    }
+
+    fn child(&mut self, node: usize, key: &str) -> Result<usize, Stop> {
+        let (new, pass) = (self.nodes.len(), self.pass);
+        let text = key;
+        let key = key.as_bytes();
+        let Some(parent) = self.nodes.get_mut(node) else { return Err(Stop::TooMany) };
+        let is = |at: usize| parent.children.get(at).is_some_and(|(known, _)| **known == *key);
+        let at = if is(parent.next) {
+            parent.next
+        } else if let Some(at) = parent.children.iter().position(|(known, _)| **known == *key) {
+            at
+        } else if new < MAX_NODES || node == 0 {
+            unescaped(text).ok_or(Stop::Differs)?;
+            parent.children.push((key.into(), new));
+            parent.children.len() - 1
+        } else {
+            return Err(Stop::TooMany);
+        };
+        parent.next = at + 1;
+        let path_bytes = parent.path_bytes + key.len() + 3;
+        let child = parent.children.get(at).map_or(node, |(_, child)| *child);
+        if child == new {
+            self.nodes.push(Node { path_bytes, ..Node::default() });
+        }
+        match self.nodes.get_mut(child) {
+            Some(node) if node.pass != pass => node.pass = pass,
+            _ => return Err(Stop::Differs),
+        }
+        Ok(child)
+    }
+}
+
+/// Why a row was not taken apart.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    NoJson {
+        at: usize,
+    },
+    /// Other bytes would be made of it: a key that is there twice, an escape that need not be.
+    Differs,
+    /// It has more leaves, or other ones, than the segment has room for.
+    TooMany,
+}
+
+impl Stop {
+    fn corrupt(self) -> Corrupt {
+        match self {
+            Self::NoJson { at } => Corrupt::damaged("row", format!("it is no compact JSON at byte {at}")),
+            Self::Differs => Corrupt::damaged("row", "it is no JSON as it is stored"),
+            Self::TooMany => Corrupt::damaged("row", "it has too many fields"),
+        }
+    }
+}
+
+/// A reader of the compact JSON that rows are written in.
+struct Json<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Json<'a> {
+    fn stop(&self) -> Stop {
+        Stop::NoJson { at: self.at }
+    }
+
+    fn peek(&self) -> Result<u8, Stop> {
+        self.text.as_bytes().get(self.at).copied().ok_or(self.stop())
+    }
+
+    fn next(&mut self) -> Result<u8, Stop> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn eat(&mut self, byte: u8) -> Result<(), Stop> {
+        if self.next()? == byte { Ok(()) } else { Err(self.stop()) }
+    }
+
+    /// A string without its quotes, as it is written.
+    fn string(&mut self) -> Result<&'a str, Stop> {
+        self.eat(b'"')?;
+        let start = self.at;
+        loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            self.at += memchr::memchr2(b'"', b'\\', rest).ok_or(self.stop())?;
+            if self.next()? == b'"' {
+                return self.text.get(start..self.at - 1).ok_or(self.stop());
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Reads the fields of the head. Answers whether others follow.
+    fn head(&mut self) -> Result<bool, Stop> {
+        for (nth, (name, canonical)) in HEAD.into_iter().enumerate() {
+            if nth > 0 {
+                self.eat(b',')?;
+            }
+            let key = self.string()?;
+            self.eat(b':')?;
+            if key != name || !canonical(self.string()?.as_bytes()) {
+                return Err(Stop::Differs);
+            }
+        }
+        match self.next()? {
+            b',' => Ok(true),
+            b'}' => Ok(false),
+            _ => Err(self.stop()),
+        }
+    }
+
+    /// Any value, as it is written.
+    fn skip(&mut self) -> Result<&'a str, Stop> {
+        let start = self.at;
+        let mut open = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.string()?;
+                }
+                b'[' | b'{' => {
+                    open += 1;
+                    self.at += 1;
+                }
+                b']' | b'}' if open > 0 => {
+                    open -= 1;
+                    self.at += 1;
+                }
+                b',' | b'}' if open == 0 => break,
+                _ => self.at += 1,
+            }
+        }
+        self.text.get(start..self.at).filter(|text| !text.is_empty()).ok_or(self.stop())
+    }
+}
+
+/// The text of a string, if it is escaped as it will be again.
+fn unescaped(raw: &str) -> Option<Cow<'_, str>> {
+    // All bytes at once: most have none.
+    if raw.bytes().map(|b| u8::from(b < 0x20)).fold(0, std::ops::BitOr::bitor) != 0 {
+        return None;
+    }
+    if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(raw));
+    }
+    let quoted = format!("\"{raw}\"");
+    let text: String = serde_json::from_str(&quoted).ok()?;
+    let mut again = String::with_capacity(quoted.len());
+    push_json(&text, &mut again);
+    (again == quoted).then_some(Cow::Owned(text))
+}
+
+/// Whether an id that has been read is written with dashes and in lower case.
+fn is_uuid(text: &[u8]) -> bool {
+    text.len() == 36 && !text.iter().any(u8::is_ascii_uppercase)
+}
+
+/// Whether a time that has been read is written in UTC, with as many digits as it needs.
+fn is_time(text: &[u8]) -> bool {
+    let framed = text.iter().enumerate().all(|(at, byte)| match at {
+        4 | 7 => *byte == b'-',
+        10 => *byte == b'T',
+        13 | 16 => *byte == b':',
+        19 => *byte == if text.len() == 20 { b'Z' } else { b'.' },
+        _ if at + 1 == text.len() => *byte == b'Z',
+        _ => byte.is_ascii_digit(),
+    });
+    let needed = matches!(text.len(), 20 | 24 | 27 | 30) && (text.len() == 20 || !text.ends_with(b"000Z"));
+    // A leap second is written as the second behind it, and so might a day's last hour be.
+    framed && needed && text.get(17..19) != Some(b"60") && text.get(11..13) != Some(b"24")
+}
+
+/// How the rows of a shape are written: text, then the value of a column, and so on.
+#[derive(Debug)]
+pub(super) struct Skeleton {
+    pub(super) parts: Vec<(String, u32, Kind)>,
+    pub(super) end: String,
+    pub(super) bytes: usize,
+}
+
+impl Skeleton {
+    /// `columns` are all of the segment's. It has no more than so many bytes.
+    pub(super) fn of(shape: &[u32], columns: &[ColumnMeta], max_bytes: usize) -> Result<Self, Corrupt> {
+        let mut parts = Vec::with_capacity(shape.len());
+        let mut open: &[String] = &[];
+        let mut text = String::new();
+        let mut bytes = 0;
+        for column in shape {
+            let ColumnMeta { path, kind, .. } = columns
+                .get(*column as usize)
+                .ok_or_else(|| Corrupt::damaged("footer", "a shape has an unknown column"))?;
+            let Some((last, above)) = path.split_last() else {
+                return Err(Corrupt::damaged("footer", "a column has no name"));
+            };
+            let shared = open.iter().zip(above).take_while(|(a, b)| a == b).count();
+            text.extend(std::iter::repeat_n('}', open.len() - shared));
+            text.push(',');
+            for key in above.get(shared..).unwrap_or_default() {
+                push_json(key, &mut text);
+                text.push_str(":{");
+            }
+            push_json(last, &mut text);
+            text.push(':');
+            open = above;
+            bytes += text.len();
+            if bytes > max_bytes {
+                return Err(Corrupt::damaged("footer", "a shape is longer than the rows that have it"));
+            }
+            parts.push((std::mem::take(&mut text), *column, *kind));
+        }
+        let end = "}".repeat(open.len() + 1);
+        Ok(Self { parts, bytes: bytes + end.len(), end })
+    }
+}
+
+/// Appends a value as JSON.
+pub(super) fn push_value(kind: Kind, value: &str, to: &mut String) {
+    match kind {
+        Kind::Text => push_json(value, to),
+        Kind::Number | Kind::Raw => to.push_str(value),
+    }
+}
+
+fn push_json(text: &str, to: &mut String) {
+    let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';
+    if text.bytes().all(plain) {
+        to.push('"');
+        to.push_str(text);
+        to.push('"');
+    } else {
+        to.push_str(&serde_json::Value::from(text).to_string());
+    }
+}

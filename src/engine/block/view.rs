@@ -1,0 +1,487 @@
+//! Reading blocks column by column: only what is asked for is inflated.
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    collections::{BTreeMap, btree_map::Entry},
+    rc::Rc,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::{
+    BlockColumn, BlockMeta, Corrupt, Footer, Kind, MAX_INFLATED_BYTES, chunks,
+    column::{Anchors, MAX_DEPTH, Variables, decode},
+    footer::check,
+    gzip, ribbon,
+    shred::{Skeleton, push_value},
+    template::Template,
+};
+use crate::engine::record::timestamp::Timestamp;
+
+/// All variables of a block inflate to no more, as they are held together. Numbers take up to four times what they do as text.
+const MAX_VARIABLE_BYTES: usize = 5 * MAX_INFLATED_BYTES;
+
+/// A footer with what reading by it needs again and again.
+#[derive(Debug)]
+pub struct Opened {
+    pub footer: Footer,
+    columns: Vec<Column>,
+}
+
+/// A column of a segment.
+#[derive(Debug)]
+pub struct Column {
+    /// Its path with dots.
+    pub name: String,
+    pub kind: Kind,
+    pub templates: Vec<Arc<Template>>,
+}
+
+impl Opened {
+    pub fn new(footer: Footer) -> Result<Self, Corrupt> {
+        let mut columns = Vec::with_capacity(footer.columns.len());
+        for column in &footer.columns {
+            let templates = column.templates.iter().map(|form| Template::parse(form).map(Arc::new));
+            let (name, templates) = (column.path.join("."), templates.collect::<Result<_, _>>()?);
+            columns.push(Column { name, kind: column.kind, templates });
+        }
+        if footer.shapes.iter().flatten().any(|column| *column as usize >= columns.len()) {
+            return Err(Corrupt::damaged("footer", "a shape has an unknown column"));
+        }
+        for block in &footer.blocks {
+            check(block, &columns)?;
+        }
+        Ok(Self { footer, columns })
+    }
+
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// About the bytes that it takes in memory.
+    pub fn weight(&self) -> usize {
+        let templates: usize =
+            self.footer.columns.iter().flat_map(|c| &c.templates).map(|t| 120 + 3 * t.len()).sum();
+        let columns: usize =
+            self.footer.blocks.iter().flat_map(|b| &b.columns).map(|c| 96 + 8 * c.templates.len()).sum();
+        let minutes: usize = self.footer.rollup.counts.values().map(BTreeMap::len).sum();
+        let shapes: usize = self.footer.shapes.iter().map(|shape| 24 + 4 * shape.len()).sum();
+        2_000 + shapes + templates + columns + minutes * 64 + self.footer.services.len() * 200
+    }
+
+    /// The templates of a column in a block, with how many rows have each.
+    pub fn templates<'a>(
+        &'a self,
+        column: &'a BlockColumn,
+    ) -> impl Iterator<Item = (&'a Arc<Template>, u32)> {
+        let all = self.columns.get(column.column as usize).map(|column| column.templates.as_slice());
+        column.templates.iter().filter_map(move |(nth, count)| Some((all?.get(*nth as usize)?, *count)))
+    }
+
+    /// The filter of a column in a block, out of the column's filters.
+    pub fn filter<'a>(&self, block: usize, column: u32, filters: &'a [u8]) -> &'a [u8] {
+        let of =
+            |block: &BlockMeta| block.columns.iter().find(|c| c.column == column).map_or(0, |c| c.filter);
+        let before = self.footer.blocks.iter().take(block).map(of).fold(0, u64::saturating_add);
+        let length = self.footer.blocks.get(block).map_or(0, of);
+        let range = usize::try_from(before).ok().zip(usize::try_from(length).ok());
+        // What cannot be found says maybe, as a damaged filter does.
+        range.and_then(|(from, length)| filters.get(from..from.checked_add(length)?)).unwrap_or(&[0])
+    }
+}
+
+/// Whether a filter lets a word through; see `ribbon`.
+pub fn filter_may_hold(filter: &[u8], hash: u64) -> bool {
+    ribbon::may_hold(filter, hash)
+}
+
+/// Inflates a column's filters.
+pub fn filters(member: &[u8]) -> Result<Vec<u8>, Corrupt> {
+    // As many bytes as the member has: filters are stored as they are.
+    gzip::inflate(member, member.len(), "filters")
+}
+
+/// A block of which the bytes are there. Its parts are read when they are first asked for.
+pub struct Block<'a> {
+    opened: &'a Opened,
+    meta: &'a BlockMeta,
+    bytes: Bytes,
+    rows: RefCell<BTreeMap<u32, Rc<Vec<u32>>>>,
+    tids: RefCell<BTreeMap<u32, Rc<Vec<u16>>>>,
+    variables: RefCell<BTreeMap<u32, Arc<Variables>>>,
+    shapes: RefCell<Option<Rc<Vec<u32>>>>,
+    /// Bytes that variables not yet read may inflate to.
+    room: Cell<usize>,
+    /// How many references are being followed.
+    depth: Cell<usize>,
+}
+
+/// Which of the rows of a block have a value of a column, and which template each.
+#[derive(Clone, Debug)]
+pub struct Entries {
+    /// Absent when all rows have one.
+    pub rows: Option<Rc<Vec<u32>>>,
+    pub tids: Rc<Vec<u16>>,
+}
+
+impl Entries {
+    /// The rows and their templates' numbers, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, u16)> {
+        self.tids.iter().enumerate().map(|(nth, tid)| {
+            let row = self.rows.as_ref().map_or(Some(nth), |rows| rows.get(nth).map(|row| *row as usize));
+            (row.unwrap_or(usize::MAX), *tid)
+        })
+    }
+}
+
+impl<'a> Block<'a> {
+    /// `bytes` are the block's own.
+    pub fn new(opened: &'a Opened, meta: &'a BlockMeta, bytes: Bytes) -> Self {
+        let (rows, tids, variables, shapes) = Default::default();
+        let (room, depth) = (Cell::new(MAX_VARIABLE_BYTES), Cell::default());
+        Self { opened, meta, bytes, rows, tids, variables, shapes, room, depth }
+    }
+
+    pub fn len(&self) -> usize {
+        self.meta.rows as usize
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.meta.rows == 0
+    }
+
+    pub fn meta(&self) -> &'a BlockMeta {
+        self.meta
+    }
+
+    pub fn opened(&self) -> &'a Opened {
+        self.opened
+    }
+
+    fn chunk(&self, offset: u64, length: u64) -> Result<Vec<u8>, Corrupt> {
+        if length == 0 {
+            return Ok(Vec::new());
+        }
+        let range = usize::try_from(offset).ok().zip(usize::try_from(length).ok());
+        let member = range.and_then(|(from, length)| self.bytes.get(from..from.checked_add(length)?));
+        let member = member.ok_or_else(|| Corrupt::damaged("block", "it is shorter than its footer says"))?;
+        gzip::inflate(member, MAX_INFLATED_BYTES, "column")
+    }
+
+    fn head(&self, nth: usize) -> Result<Vec<u8>, Corrupt> {
+        let heads = self.meta.heads.unwrap_or_default();
+        let before = heads.iter().take(nth).sum();
+        self.chunk(before, heads.get(nth).copied().unwrap_or(0))
+    }
+
+    pub fn times(&self) -> Result<Vec<Timestamp>, Corrupt> {
+        chunks::read_times(&self.head(0)?, self.len())
+    }
+
+    pub fn ids(&self) -> Result<Vec<Uuid>, Corrupt> {
+        chunks::read_ids(&self.head(1)?, self.len())
+    }
+
+    pub fn received(&self) -> Result<Vec<Timestamp>, Corrupt> {
+        match self.head(2)? {
+            bytes if bytes.is_empty() => Ok(self.ids()?.iter().map(|id| chunks::received_of(*id)).collect()),
+            bytes => chunks::read_times(&bytes, self.len()),
+        }
+    }
+
+    fn shapes(&self) -> Result<Rc<Vec<u32>>, Corrupt> {
+        if let Some(shapes) = &*self.shapes.borrow() {
+            return Ok(shapes.clone());
+        }
+        let shapes = Rc::new(chunks::read_shapes(&self.head(3)?, self.len())?);
+        if shapes.iter().any(|shape| *shape as usize >= self.opened.footer.shapes.len()) {
+            return Err(Corrupt::damaged("shapes", "a row has an unknown one"));
+        }
+        *self.shapes.borrow_mut() = Some(shapes.clone());
+        Ok(shapes)
+    }
+
+    pub fn column(&self, column: u32) -> Option<&'a BlockColumn> {
+        let columns = &self.meta.columns;
+        columns.binary_search_by_key(&column, |known| known.column).ok().and_then(|at| columns.get(at))
+    }
+
+    /// The rows that have a value of this column.
+    fn rows_of(&self, column: &BlockColumn) -> Result<Option<Rc<Vec<u32>>>, Corrupt> {
+        if column.rows == self.meta.rows {
+            return Ok(None);
+        }
+        if let Some(rows) = self.rows.borrow().get(&column.column) {
+            return Ok(Some(rows.clone()));
+        }
+        let has: Vec<bool> =
+            self.opened.footer.shapes.iter().map(|shape| shape.contains(&column.column)).collect();
+        let shapes = self.shapes()?;
+        let rows = (0_u32..).zip(&*shapes).filter(|(_, shape)| has.get(**shape as usize) == Some(&true));
+        let rows: Vec<u32> = rows.map(|(row, _)| row).collect();
+        if rows.len() != column.rows as usize {
+            return Err(Corrupt::damaged("shapes", "a column has not the rows that its footer says"));
+        }
+        let rows = Rc::new(rows);
+        self.rows.borrow_mut().insert(column.column, rows.clone());
+        Ok(Some(rows))
+    }
+
+    /// Which rows have which of the column's templates, numbered as in the block's footer.
+    pub fn entries(&self, column: &BlockColumn) -> Result<Entries, Corrupt> {
+        Ok(Entries { rows: self.rows_of(column)?, tids: self.tids(column)? })
+    }
+
+    fn tids(&self, column: &BlockColumn) -> Result<Rc<Vec<u16>>, Corrupt> {
+        if let Some(tids) = self.tids.borrow().get(&column.column) {
+            return Ok(tids.clone());
+        }
+        let values = column.rows as usize;
+        let tids = if column.templates.len() == 1 {
+            vec![0; values]
+        } else {
+            let heads: u64 = self.meta.heads.into_iter().flatten().sum();
+            let before = self.meta.columns.iter().take_while(|other| other.column != column.column);
+            let offset = heads + before.map(|other| other.numbers).sum::<u64>();
+            decode::tids(&self.chunk(offset, column.numbers)?, values, &column.templates)?
+        };
+        let tids = Rc::new(tids);
+        self.tids.borrow_mut().insert(column.column, tids.clone());
+        Ok(tids)
+    }
+
+    fn variables(&self, column: &BlockColumn) -> Result<Arc<Variables>, Corrupt> {
+        if let Some(variables) = self.variables.borrow().get(&column.column) {
+            return Ok(variables.clone());
+        }
+        let numbers: u64 = self.meta.columns.iter().map(|other| other.numbers).sum();
+        let heads: u64 = self.meta.heads.into_iter().flatten().sum();
+        let before = self.meta.columns.iter().take_while(|other| other.column != column.column);
+        let offset = heads + numbers + before.map(|other| other.variables).sum::<u64>();
+        let bytes = self.chunk(offset, column.variables)?;
+        let room = self.room.get().checked_sub(bytes.len());
+        self.room.set(room.ok_or_else(|| Corrupt::damaged("block", "its variables are too long"))?);
+        let templates: Vec<Arc<Template>> =
+            self.opened.templates(column).map(|(template, _)| template.clone()).collect();
+        let counts: Vec<u32> = column.templates.iter().map(|(_, count)| *count).collect();
+        let entries = self.entries(column)?;
+        let by_template = OnceCell::new();
+        let sort = || {
+            let mut sorted = vec![Vec::new(); templates.len()];
+            for (row, tid) in entries.iter() {
+                if let Some(rows) = sorted.get_mut(usize::from(tid)) {
+                    rows.push(u32::try_from(row).unwrap_or(u32::MAX));
+                }
+            }
+            sorted
+        };
+        let rows = |template: usize| by_template.get_or_init(sort).get(template).cloned().unwrap_or_default();
+        let below = Below { block: self, column: column.column };
+        let variables = Arc::new(Variables::read(&templates, &rows, &counts, &bytes, &below)?);
+        self.variables.borrow_mut().insert(column.column, variables.clone());
+        Ok(variables)
+    }
+
+    /// The values of a column, one after the other.
+    pub fn values(&self, column: &BlockColumn) -> Result<ColumnValues, Corrupt> {
+        let entries = self.entries(column)?;
+        let templates: Vec<Arc<Template>> =
+            self.opened.templates(column).map(|(template, _)| template.clone()).collect();
+        let varies = templates.iter().any(|template| template.value().is_none());
+        let variables = if varies { Some(self.variables(column)?) } else { None };
+        let mut seen = vec![0_u32; templates.len()];
+        let mut nths = Vec::with_capacity(entries.tids.len());
+        for tid in entries.tids.iter() {
+            if let Some(seen) = seen.get_mut(usize::from(*tid)) {
+                nths.push(*seen);
+                *seen += 1;
+            }
+        }
+        Ok(ColumnValues { entries, templates, variables, nths })
+    }
+
+    /// Hands over the JSON of these rows, which are in rising order, each with its time and id.
+    pub fn render(
+        &self,
+        wanted: &[u32],
+        mut each: impl FnMut(u32, Timestamp, Uuid, &str),
+    ) -> Result<(), Corrupt> {
+        let (times, ids) = (self.times()?, self.ids()?);
+        let received = self.received()?;
+        let shapes = self.shapes()?;
+        let mut columns: Vec<Option<(ColumnValues, usize)>> = Vec::new();
+        columns.resize_with(self.opened.columns.len(), || None);
+        let used: Vec<bool> = self.used(&shapes, wanted);
+        for column in &self.meta.columns {
+            if let (Some(true), Some(slot)) =
+                (used.get(column.column as usize), columns.get_mut(column.column as usize))
+            {
+                *slot = Some((self.values(column)?, 0));
+            }
+        }
+        let mut skeletons: BTreeMap<u32, Skeleton> = BTreeMap::new();
+        let too_long = || Corrupt::damaged("block", "its rows are longer than the footer says");
+        let max_bytes = usize::try_from(self.meta.raw_bytes).map_err(|_| too_long())?;
+        let (mut of_skeletons, mut of_lines) = (0, 0);
+        let mut line = String::new();
+        let mut value = String::new();
+        for row in wanted {
+            let at = *row as usize;
+            let (Some(time), Some(id), Some(received), Some(shape)) =
+                (times.get(at), ids.get(at), received.get(at), shapes.get(at))
+            else {
+                continue;
+            };
+            let skeleton = match skeletons.entry(*shape) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(slot) => {
+                    let (all, columns) = (&self.opened.footer.shapes, &self.opened.footer.columns);
+                    let shape = all.get(*shape as usize).map_or(&[][..], Vec::as_slice);
+                    let skeleton = Skeleton::of(shape, columns, max_bytes)?;
+                    of_skeletons += skeleton.bytes;
+                    slot.insert(skeleton)
+                }
+            };
+            line.clear();
+            push_head(&mut line, *id, *time, *received);
+            for (text, column, kind) in &skeleton.parts {
+                let Some(Some((values, next))) = columns.get_mut(*column as usize) else {
+                    return Err(Corrupt::damaged("shapes", "a row has a column that its block has not"));
+                };
+                line.push_str(text);
+                let entry = values.entry_of(*row, next);
+                value.clear();
+                if let Some(text) = values.fixed(entry) {
+                    push_value(*kind, text, &mut line);
+                } else {
+                    values.push(entry, &mut value);
+                    push_value(*kind, &value, &mut line);
+                }
+                if of_skeletons.max(of_lines + line.len()) > max_bytes {
+                    return Err(too_long());
+                }
+            }
+            line.push_str(&skeleton.end);
+            of_lines += line.len() + 1;
+            each(*row, *time, *id, &line);
+        }
+        Ok(())
+    }
+
+    /// The columns that some of these rows have.
+    fn used(&self, shapes: &[u32], wanted: &[u32]) -> Vec<bool> {
+        let mut used = vec![false; self.opened.columns.len()];
+        let mut seen = vec![false; self.opened.footer.shapes.len()];
+        for shape in wanted.iter().filter_map(|row| shapes.get(*row as usize)) {
+            if seen.get(*shape as usize) == Some(&false) {
+                if let Some(seen) = seen.get_mut(*shape as usize) {
+                    *seen = true;
+                }
+                for column in self.opened.footer.shapes.get(*shape as usize).into_iter().flatten() {
+                    if let Some(used) = used.get_mut(*column as usize) {
+                        *used = true;
+                    }
+                }
+            }
+        }
+        used
+    }
+}
+
+fn push_head(line: &mut String, id: Uuid, time: Timestamp, received: Timestamp) {
+    use std::fmt::Write;
+    // Writing to a String cannot fail.
+    let _ = write!(line, "{{\"id\":\"{id}\",\"timestamp\":\"{time}\",\"received_at\":\"{received}\"");
+}
+
+/// What the columns of a block refer to: columns that do not refer further, or only to ones before them.
+struct Below<'b, 'a> {
+    block: &'b Block<'a>,
+    column: u32,
+}
+
+impl Anchors for Below<'_, '_> {
+    fn anchor(&self, column: u32, rows: &[u32]) -> Result<(Arc<Variables>, Vec<u32>), Corrupt> {
+        let wrong = || Corrupt::damaged("column", "it refers to a column that cannot be referred to");
+        let meta = self.block.column(column).ok_or_else(wrong)?;
+        // Only towards the front, or from a column that none refers to: no circle.
+        let single = |meta: &BlockColumn| {
+            meta.templates.len() == 1
+                && self.block.opened.templates(meta).all(|(template, _)| template.vars().count() == 1)
+        };
+        if !single(meta) || (column >= self.column && self.block.column(self.column).is_none_or(single)) {
+            return Err(wrong());
+        }
+        let entries = match self.block.rows_of(meta)? {
+            None => rows.to_vec(),
+            Some(known) => {
+                let entry = |row: &u32| known.binary_search(row).ok().and_then(|nth| u32::try_from(nth).ok());
+                rows.iter().map(entry).collect::<Option<_>>().ok_or_else(wrong)?
+            }
+        };
+        let depth = &self.block.depth;
+        if depth.get() == MAX_DEPTH {
+            return Err(wrong());
+        }
+        depth.set(depth.get() + 1);
+        let variables = self.block.variables(meta);
+        depth.set(depth.get() - 1);
+        Ok((variables?, entries))
+    }
+}
+
+/// The values of a column in a block.
+pub struct ColumnValues {
+    pub entries: Entries,
+    templates: Vec<Arc<Template>>,
+    variables: Option<Arc<Variables>>,
+    /// Which of its template's rows each value is.
+    nths: Vec<u32>,
+}
+
+impl ColumnValues {
+    pub fn len(&self) -> usize {
+        self.entries.tids.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.tids.is_empty()
+    }
+
+    /// The value of the nth row that has one, if its template has no variable.
+    pub fn fixed(&self, nth: usize) -> Option<&str> {
+        self.entries
+            .tids
+            .get(nth)
+            .and_then(|tid| self.templates.get(usize::from(*tid)))
+            .and_then(|t| t.value())
+    }
+
+    /// A number that rows of the same template share only when they have the same value.
+    pub fn which(&self, nth: usize) -> Option<u32> {
+        let (tid, of_template) = self.entries.tids.get(nth).zip(self.nths.get(nth))?;
+        self.variables.as_ref()?.which_value(*tid, *of_template as usize)
+    }
+
+    /// Appends the value of the nth row that has one.
+    pub fn push(&self, nth: usize, to: &mut String) {
+        let (Some(tid), Some(of_template)) = (self.entries.tids.get(nth), self.nths.get(nth)) else { return };
+        let Some(template) = self.templates.get(usize::from(*tid)) else { return };
+        match (&self.variables, template.value()) {
+            (_, Some(text)) => to.push_str(text),
+            (Some(variables), None) => variables.render(template, *tid, *of_template as usize, to),
+            (None, None) => {}
+        }
+    }
+
+    /// Which of its values a row has; `next` is where the search goes on for the next row.
+    fn entry_of(&self, row: u32, next: &mut usize) -> usize {
+        let Some(rows) = &self.entries.rows else { return row as usize };
+        while rows.get(*next).is_some_and(|known| *known < row) {
+            *next += 1;
+        }
+        *next
+    }
+}

@@ -1,0 +1,281 @@
+//! The quick way from a record's JSON to its stored row, for records that need nothing but to be put in
+//! order: no tree is made of them.
+//!
+//! Invariant: what it writes is byte for byte what `normalise` and `Record`'s serialisation would; where that
+//! is not plain to see it reads nothing, and the record goes the long way. It refuses no record.
+
+mod scan;
+
+use uuid::Uuid;
+
+use self::scan::Scan;
+use super::{
+    model::{Level, SourceType},
+    normalise::{self, Context, MAX_RECORD_BYTES},
+    timestamp::Timestamp,
+};
+
+/// A record's values where they stand in its JSON, or as they are stored.
+#[derive(Clone, Debug)]
+pub struct Plain<'a> {
+    /// The record's JSON, for the long way.
+    pub json: &'a [u8],
+    service: &'a str,
+    level: Level,
+    timestamp: Option<Timestamp>,
+    /// As they are stored, with their quotes, in the order of `TEXTS`; the message is the first.
+    texts: [Option<&'a str>; TEXTS.len()],
+    status: Option<&'a str>,
+    duration: Option<&'a str>,
+    tags: String,
+    metadata: String,
+}
+
+/// Fields that are copied, in the order in which they are stored; `source_type` and the numbers come between.
+const TEXTS: [&str; 15] = [
+    "message",
+    "environment",
+    "component",
+    "endpoint",
+    "method",
+    "category",
+    "correlation_id",
+    "trace_id",
+    "span_id",
+    "user_id",
+    "error_type",
+    "stack_trace",
+    "logger",
+    "thread",
+    "host",
+];
+
+/// Where `source_type` is stored, and `status` and `duration_ms`: before the text of this number.
+const SOURCE_BEFORE: usize = 6;
+const NUMBERS_BEFORE: usize = 14;
+
+enum Slot {
+    Text(usize),
+    Service,
+    Level,
+    Timestamp,
+    Status,
+    Duration,
+    Tags,
+    Metadata,
+    /// Known, and with a meaning of its own.
+    Special,
+    Unknown,
+}
+
+fn slot(key: &str) -> Slot {
+    match key {
+        "message" | "msg" | "body" | "text" => Slot::Text(0),
+        "environment" | "env" => Slot::Text(1),
+        "component" => Slot::Text(2),
+        "endpoint" | "request_path" | "requestPath" | "path" => Slot::Text(3),
+        "request_method" | "requestMethod" | "method" => Slot::Text(4),
+        "category" => Slot::Text(5),
+        "correlation_id" | "correlationId" | "request_id" | "requestId" => Slot::Text(6),
+        "trace_id" | "traceId" => Slot::Text(7),
+        "span_id" | "spanId" => Slot::Text(8),
+        "user_id" | "userId" => Slot::Text(9),
+        "error_type" | "errorType" => Slot::Text(10),
+        "stack_trace" | "stackTrace" => Slot::Text(11),
+        "logger" | "logger_name" | "loggerName" => Slot::Text(12),
+        "thread" | "thread_name" | "threadName" => Slot::Text(13),
+        "host" | "hostname" => Slot::Text(14),
+        "service_name" | "serviceName" | "service" | "app" | "application" => Slot::Service,
+        "level" | "severity" | "severity_text" | "severityText" | "log_level" | "logLevel" => Slot::Level,
+        "timestamp" | "executed_at" | "executedAt" | "time" | "@timestamp" | "ts" => Slot::Timestamp,
+        "status" | "response_status" | "responseStatus" | "status_code" | "statusCode" => Slot::Status,
+        "duration_ms" | "durationMs" => Slot::Duration,
+        "tags" => Slot::Tags,
+        "metadata" => Slot::Metadata,
+        "severity_number"
+        | "severityNumber"
+        | "execution_time_seconds"
+        | "executionTimeSeconds"
+        | "workflow_version"
+        | "ticket_id"
+        | "client_id" => Slot::Special,
+        _ => Slot::Unknown,
+    }
+}
+
+impl<'a> Plain<'a> {
+    /// Reads a record, if it is one of these.
+    pub fn read(json: &'a [u8]) -> Option<Self> {
+        if json.len() > MAX_RECORD_BYTES {
+            return None;
+        }
+        let mut scan = Scan::new(str::from_utf8(json).ok()?);
+        let (mut service, mut level, mut timestamp) = (None, None, None);
+        let (mut status, mut duration, mut tags, mut metadata) = (None, None, None, None);
+        let mut texts = [None; TEXTS.len()];
+        // Unknown fields, as metadata is stored, and their names.
+        let mut rest = String::new();
+        let mut names: Vec<&str> = Vec::new();
+        scan.object(&mut |scan, key| {
+            let slot = slot(key);
+            if !matches!(slot, Slot::Unknown | Slot::Special) && scan.null()? {
+                return Some(());
+            }
+            match slot {
+                Slot::Text(nth) => first(texts.get_mut(nth)?, scan.string()?),
+                Slot::Service => first(&mut service, scan.string()?),
+                Slot::Level => first(&mut level, level_of(unquoted(scan.string()?)?)?),
+                Slot::Timestamp => first(&mut timestamp, time_of(scan)?),
+                Slot::Status => first(&mut status, scan.integer()?),
+                Slot::Duration => first(&mut duration, scan.number()?),
+                Slot::Tags => first(&mut tags, scan.strings()?),
+                Slot::Metadata => {
+                    let mut text = String::new();
+                    let mut own = Vec::new();
+                    scan.members(&mut text, &mut own)?;
+                    names.extend(own);
+                    first(&mut metadata, text)
+                }
+                Slot::Special => None,
+                Slot::Unknown => {
+                    names.push(key);
+                    push_name(&mut rest, key);
+                    scan.value(&mut rest, 1)
+                }
+            }
+        })?;
+        scan.end()?;
+        let service = unquoted(service?)?;
+        // Names that are taken twice get numbers.
+        let twice = scan::has_twice(&names);
+        if twice || !normalise::is_service_name(service) || texts.first()?.is_none_or(|text| text == "\"\"") {
+            return None;
+        }
+        let mut metadata = metadata.unwrap_or_default();
+        if !rest.is_empty() {
+            if !metadata.is_empty() {
+                metadata.push(',');
+            }
+            metadata.push_str(&rest);
+        }
+        Some(Self {
+            json,
+            service,
+            level: level.unwrap_or(Level::Info),
+            timestamp,
+            texts,
+            status,
+            duration,
+            tags: tags.unwrap_or_default(),
+            metadata,
+        })
+    }
+
+    pub fn service(&self) -> &'a str {
+        self.service
+    }
+
+    /// Appends the row as it is stored and answers its time; `None`, and nothing appended, when its time is
+    /// not one that is taken.
+    pub fn write(&self, id: Uuid, ctx: &Context<'_>, row: &mut Vec<u8>) -> Option<Timestamp> {
+        let timestamp = self.timestamp.unwrap_or(ctx.received_at);
+        if self.timestamp.is_some() && !normalise::is_time_taken(timestamp, self.service, ctx) {
+            return None;
+        }
+        let (mut of_id, mut of_time, mut of_receipt) = ([0; 36], [0; 30], [0; 30]);
+        let head = [
+            "{\"id\":\"",
+            id.hyphenated().encode_lower(&mut of_id),
+            "\",\"timestamp\":\"",
+            timestamp.write(&mut of_time),
+            "\",\"received_at\":\"",
+            ctx.received_at.write(&mut of_receipt),
+            "\",\"service\":\"",
+            self.service,
+            "\",\"level\":\"",
+            self.level.as_str(),
+            "\"",
+        ];
+        for part in head {
+            row.extend_from_slice(part.as_bytes());
+        }
+        for (nth, (name, value)) in TEXTS.iter().zip(self.texts).enumerate() {
+            if nth == SOURCE_BEFORE {
+                put(row, "source_type", source(ctx.source));
+            }
+            if nth == NUMBERS_BEFORE {
+                put_some(row, "status", self.status);
+                put_some(row, "duration_ms", self.duration);
+                if self.duration.is_some_and(|duration| !duration.contains('.')) {
+                    row.extend_from_slice(b".0");
+                }
+            }
+            put_some(row, name, value);
+        }
+        for (name, text, [open, close]) in
+            [("tags", &self.tags, ["[", "]"]), ("metadata", &self.metadata, ["{", "}"])]
+        {
+            if !text.is_empty() {
+                put(row, name, open);
+                row.extend_from_slice(text.as_bytes());
+                row.extend_from_slice(close.as_bytes());
+            }
+        }
+        row.push(b'}');
+        Some(timestamp)
+    }
+}
+
+fn put_some(row: &mut Vec<u8>, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        put(row, name, value);
+    }
+}
+
+fn put(row: &mut Vec<u8>, name: &str, value: &str) {
+    for part in [",\"", name, "\":", value] {
+        row.extend_from_slice(part.as_bytes());
+    }
+}
+
+const fn source(source: SourceType) -> &'static str {
+    match source {
+        SourceType::Http => "\"http\"",
+        SourceType::Tail => "\"tail\"",
+    }
+}
+
+/// The value, unless there is one already: which of two spellings counts is not decided here.
+fn first<T>(place: &mut Option<T>, value: T) -> Option<()> {
+    place.replace(value).is_none().then_some(())
+}
+
+fn push_name(to: &mut String, name: &str) {
+    if !to.is_empty() {
+        to.push(',');
+    }
+    to.push('"');
+    to.push_str(name);
+    to.push_str("\":");
+}
+
+/// A string without its quotes and without escapes.
+fn unquoted(text: &str) -> Option<&str> {
+    let inner = text.get(1..text.len().checked_sub(1)?)?;
+    (!inner.contains('\\')).then_some(inner)
+}
+
+fn level_of(text: &str) -> Option<Level> {
+    Level::ALL.into_iter().find(|level| level.as_str() == text).or_else(|| Level::parse(text))
+}
+
+fn time_of(scan: &mut Scan<'_>) -> Option<Timestamp> {
+    if scan.is_string() {
+        Timestamp::parse_text(unquoted(scan.string()?)?).ok()
+    } else {
+        Timestamp::parse(&scan.integer()?.parse::<i64>().ok()?.into()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+use std::fmt::Write;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::engine::record::normalise::{RawRecord, normalise};
+
+const NOW: Timestamp = Timestamp::from_ms(1_763_682_436_123);
+
+/// The row of a record by either way; whether the quick one was taken.
+fn check(json: &str) -> bool {
+    let ctx = Context { received_at: NOW, max_age_ms: &|_| 1_000_000_000, source: SourceType::Http };
+    let id = Uuid::from_u128(7);
+    let mut row = b"before".to_vec();
+    let written = Plain::read(json.as_bytes()).and_then(|plain| {
+        let time = plain.write(id, &ctx, &mut row)?;
+        Some((time, plain.service().to_owned()))
+    });
+    let Some((time, service)) = written else {
+        assert_eq!(row, b"before", "{json}");
+        return false;
+    };
+    let Ok(Value::Object(fields)) = serde_json::from_str(json) else { panic!("{json} is no JSON object") };
+    let raw = RawRecord { fields, size_bytes: json.len() };
+    let record = normalise(raw, id, &ctx).unwrap_or_else(|why| panic!("{json} is not taken: {why}"));
+    let expected = serde_json::to_string(&record).unwrap();
+    assert_eq!(str::from_utf8(&row[6..]).unwrap(), expected, "{json}");
+    assert_eq!((time, service), (record.timestamp, record.service));
+    true
+}
+
+#[test]
+fn every_spelling_is_the_one_of_the_vocabulary() {
+    use crate::engine::record::stored_name;
+    for key in [
+        "message",
+        "msg",
+        "body",
+        "text",
+        "env",
+        "path",
+        "requestPath",
+        "request_method",
+        "requestId",
+        "traceId",
+        "spanId",
+        "userId",
+        "errorType",
+        "stackTrace",
+        "loggerName",
+        "threadName",
+        "hostname",
+        "category",
+        "serviceName",
+        "application",
+        "severityText",
+        "log_level",
+        "executedAt",
+        "@timestamp",
+        "ts",
+        "statusCode",
+        "durationMs",
+        "tags",
+        "metadata",
+        "severity_number",
+        "executionTimeSeconds",
+        "anything",
+        "source_type",
+        "id",
+    ] {
+        let by_slot = match slot(key) {
+            Slot::Text(nth) => Some(TEXTS[nth]),
+            Slot::Service => Some("service"),
+            Slot::Level => Some("level"),
+            Slot::Timestamp => Some("timestamp"),
+            Slot::Status => Some("status"),
+            Slot::Duration => Some("duration_ms"),
+            Slot::Tags => Some("tags"),
+            Slot::Metadata => Some("metadata"),
+            Slot::Special => stored_name(key),
+            Slot::Unknown => None,
+        };
+        assert_eq!(by_slot, stored_name(key), "{key}");
+    }
+}
+
+#[test]
+fn plain_records_go_the_quick_way_and_others_the_long_one() {
+    let quick = [
+        r#"{"service":"api","message":"m"}"#,
+        r#" { "level" : "warning", "service" : "api", "message" : "a \"b\" \\ \n ü" } "#,
+        r#"{"timestamp":"2025-11-20T23:47:10Z","service":"api","message":"m","level":"INFO","user_id":"","env":"p"}"#,
+        r#"{"ts":1763682430000,"app":"a.b-c_d","msg":"m","status":404,"duration_ms":15,"tags":["a","b"]}"#,
+        r#"{"service":"api","message":"m","durationMs":1.25,"tags":[],"metadata":{},"host":"h","thread":null}"#,
+        r#"{"service":"api","message":"m","metadata":{"a":{"b":[1,-2.5,{"c":null}],"d":true},"e":0.001},"x":{"y":0}}"#,
+        r#"{"x":1,"service":"api","message":"m","metadata":{"y":2}}"#,
+    ];
+    for json in quick {
+        assert!(check(json), "{json}");
+    }
+    let long = [
+        "",
+        "{}",
+        "[]",
+        "1",
+        r#"{"service":"api"}"#,
+        r#"{"message":"m"}"#,
+        r#"{"service":"a b","message":"m"}"#,
+        r#"{"service":"api","message":""}"#,
+        r#"{"service":"api","message":"\u0041"}"#,
+        r#"{"service":"api","message":"\/"}"#,
+        r#"{"service":"api","message":"m","msg":"n"}"#,
+        r#"{"service":"api","message":"m","level":"loud"}"#,
+        r#"{"service":"api","message":"m","ts":"yesterday"}"#,
+        r#"{"service":"api","message":"m","ts":1}"#,
+        r#"{"service":"api","message":"m","x":1e3}"#,
+        r#"{"service":"api","message":"m","x":1.50}"#,
+        r#"{"service":"api","message":"m","x":-0}"#,
+        r#"{"service":"api","message":"m","x":0.00001}"#,
+        r#"{"service":"api","message":"m","x":1,"x":2}"#,
+        r#"{"service":"api","message":"m","x":1,"metadata":{"x":2}}"#,
+        r#"{"service":"api","message":"m","x":{"a":1,"a":2}}"#,
+        r#"{"service":"api","message":"m","ticket_id":1}"#,
+        r#"{"service":"api","message":"m","status":"FAILED"}"#,
+        r#"{"service":"api","message":"m","x":01}"#,
+        r#"{"service":"api","message":"m"},"#,
+        r#"{"service":"api","message":"m",}"#,
+        r#"{"service":"api","message":"m""#,
+        r#"{"service":"api","message":"m","$serde_json::private::RawValue":"1"}"#,
+        "{\"service\":\"api\",\"message\":\"a\nb\"}",
+        r#"{"service":"api","message":5}"#,
+    ];
+    for json in long {
+        assert!(!check(json), "{json}");
+    }
+}
+
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "-?[0-9]{1,17}(\\.[0-9]{1,17})?([eE][+-]?[0-9]{1,3})?",
+        any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(|number| number.to_string()),
+        (-1_000.0..1_000.0_f64).prop_map(|number| format!("{:.*}", 4, number)),
+        any::<i64>().prop_map(|number| number.to_string()),
+    ]
+}
+
+fn json() -> impl Strategy<Value = String> {
+    let string = prop_oneof!["\"[ -~äß😀]{0,12}\"", "\"(\\\\[\"\\\\/bfnrt]|\\\\u00[0-9a-f]{2}|a){0,4}\""];
+    let leaf = prop_oneof![
+        string.clone(),
+        number(),
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        Just("false".to_owned()),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(", "))),
+            prop::collection::vec(("[a-c$]{1,2}", inner), 0..4).prop_map(|fields| {
+                let fields: Vec<String> =
+                    fields.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{{}}}", fields.join(","))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn both_ways_lead_to_the_same_row(
+        fields in prop::collection::vec((prop_oneof![
+            Just("level"), Just("severity"), Just("ts"), Just("timestamp"), Just("status"), Just("duration_ms"),
+            Just("tags"), Just("metadata"), Just("x"), Just("y"), Just("user_id"), Just("trace_id"), Just("component"),
+            Just("host"), Just("msg"), Just("stack_trace"),
+        ], json()), 0..6),
+        level in prop_oneof![Just("info"), Just("ERROR"), Just("40"), Just("odd")],
+    ) {
+        let mut text = format!("{{\"service\":\"api\",\"message\":\"m\",\"log_level\":\"{level}\"");
+        for (name, value) in fields {
+            write!(text, ",\"{name}\":{value}").unwrap();
+        }
+        text.push('}');
+        if serde_json::from_str::<Value>(&text).is_ok() {
+            check(&text);
+        } else {
+            prop_assert!(Plain::read(text.as_bytes()).is_none(), "{text} is no JSON");
+        }
+    }
+}

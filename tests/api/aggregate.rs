@@ -1,0 +1,242 @@
+//! Numbers out: groups, histograms, facets and fields, each against the plain list of records.
+
+#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::{NOW_MS, Service};
+
+const LEVELS: [&str; 5] = ["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"];
+const SERVICES: [&str; 3] = ["api", "web", "db"];
+
+fn records() -> Vec<Value> {
+    (0..600_usize)
+        .map(|n| {
+            let mut record = json!({
+                "service": SERVICES[n % 3], "level": LEVELS[n * 7 % 5], "message": format!("took {n} ms, timeout {}", n % 2),
+                "timestamp": NOW_MS - (n as u64) * 7_000, "user_id": format!("u{}", n * n % 41),
+                "duration_ms": (n * 37 % 500) as f64 / 4.0, "tags": ["all", format!("t{}", n % 4)],
+                "metadata": {"cart": {"size": n % 3}, "ok": n % 2 == 0},
+            });
+            if n % 5 == 0 {
+                record["host"] = json!(format!("h{}", n % 2));
+            }
+            record
+        })
+        .collect()
+}
+
+/// Two segments, one of which may be old, and a half that is not flushed.
+async fn stored(records: &[Value], flush: bool) -> Service {
+    let service = Service::new();
+    for chunk in records.chunks(200) {
+        assert_eq!(service.store_all(chunk).await.len(), chunk.len());
+        if flush || service.world.catalog.keys().is_empty() {
+            service.flush().await;
+        }
+    }
+    service
+}
+
+fn reads(service: &Service) -> u64 {
+    service.world.calls("objects.get") + service.world.calls("objects.get_range")
+}
+
+#[tokio::test]
+async fn groups_are_measured_as_by_hand() {
+    let records = records();
+    for flush in [false, true] {
+        let service = stored(&records, flush).await;
+        let query = "by=service,level&stats=count,sum(duration_ms),avg(duration_ms),min(duration_ms),max(duration_ms),p50(duration_ms),quantile(duration_ms,0.95),uniq(user_id)";
+        for filter in ["", "&q=timeout+user_id:*", "&q=cart.size:1", "&service=web"] {
+            let body = service.get(&format!("/api/v1/stats?{query}{filter}")).await.ok();
+            let mut groups: BTreeMap<(String, String), Vec<&Value>> = BTreeMap::new();
+            for (n, record) in records.iter().enumerate() {
+                let wanted = match filter {
+                    "&q=cart.size:1" | "&service=web" => n % 3 == 1,
+                    _ => true,
+                };
+                if wanted {
+                    let text = |name: &str| record[name].as_str().unwrap().to_owned();
+                    groups.entry((text("service"), text("level"))).or_default().push(record);
+                }
+            }
+            let data = body["data"].as_array().unwrap();
+            assert_eq!(data.len(), groups.len(), "{filter}");
+            for one in data {
+                let key =
+                    (one["service"].as_str().unwrap().to_owned(), one["level"].as_str().unwrap().to_owned());
+                let rows = &groups[&key];
+                let mut numbers: Vec<f64> =
+                    rows.iter().map(|row| row["duration_ms"].as_f64().unwrap()).collect();
+                numbers.sort_by(f64::total_cmp);
+                let (sum, count) = (numbers.iter().sum::<f64>(), numbers.len());
+                let users: BTreeSet<&str> = rows.iter().map(|row| row["user_id"].as_str().unwrap()).collect();
+                let rank = |share: f64| numbers[(share * (count - 1) as f64).round() as usize];
+                assert_eq!(
+                    *one,
+                    json!({
+                        "service": key.0, "level": key.1, "count": count, "sum(duration_ms)": sum,
+                        "avg(duration_ms)": sum / count as f64, "min(duration_ms)": numbers[0],
+                        "max(duration_ms)": numbers[count - 1], "p50(duration_ms)": rank(0.5),
+                        "quantile(duration_ms,0.95)": rank(0.95), "uniq(user_id)": users.len(),
+                    })
+                );
+            }
+            assert_eq!((&body["truncated"], &body["approximate"]), (&json!(false), &json!([])));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flush_changes_no_number() {
+    let records = records();
+    let (fresh, flushed) = (Service::new(), stored(&records, true).await);
+    for chunk in records.chunks(200) {
+        fresh.store_all(chunk).await;
+    }
+    for query in [
+        "stats",
+        "stats?q=timeout",
+        "stats?by=tags",
+        "stats?by=tags,host&stats=count,max(duration_ms)",
+        "stats?by=ok,cart.size",
+        "stats?by=time:5m,level",
+        "stats?by=time:7s&q=cart.size:2",
+        "stats?by=user_id&limit=5",
+        "stats?stats=uniq(tags),sum(cart.size),uniq(duration_ms)&start_time=30m",
+        "histogram",
+        "histogram?interval=10s&start_time=20m",
+        "histogram?q=timeout&interval=15m",
+        "facets",
+        "facets?fields=tags,user_id,level,nothing&limit=3&q=timeout",
+        "fields",
+        "fields?q=cart.size:1&start_time=30m",
+    ] {
+        let shown = async |service: &Service| {
+            let mut body = service.get(&format!("/api/v1/{query}")).await.ok();
+            assert_eq!(body["stats"]["partial"], false);
+            body.as_object_mut().unwrap().remove("stats");
+            body
+        };
+        let (before, after) = (shown(&fresh).await, shown(&flushed).await);
+        assert!(!before["data"].as_array().unwrap().is_empty());
+        assert_eq!(before, after, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_summaries_and_footers_know_is_not_read() {
+    let service = stored(&records(), true).await;
+    let total = |body: &Value| {
+        body["data"].as_array().unwrap().iter().map(|one| one["count"].as_u64().unwrap()).sum::<u64>()
+    };
+    for (query, count) in [
+        ("stats?by=service,level", 600),
+        ("stats?stats=count&level=ERROR", 120),
+        ("histogram?interval=1m", 600),
+        ("histogram?interval=1h&service=api,db&level=ERROR,WARN", 160),
+        ("stats?by=time:5m,service&start_time=2h", 600),
+    ] {
+        let before = reads(&service);
+        let body = service.get(&format!("/api/v1/{query}")).await.ok();
+        assert_eq!(total(&body), count, "{query}: {body}");
+        assert_eq!((reads(&service) - before, &body["stats"]["r2_reads"]), (0, &json!(0)), "{query}");
+    }
+    let service = Service::on(&service.world, &[]);
+    for (query, count) in [("stats?q=took", 600), ("stats?q=message:nowhere", 0)] {
+        let body = service.get(&format!("/api/v1/{query}")).await.ok();
+        assert_eq!((total(&body), &body["stats"]["blocks_read"]), (count, &json!(0)), "{query}");
+    }
+    let body = service.get("/api/v1/fields").await.ok();
+    assert_eq!(body["stats"]["blocks_read"], 0);
+    let of = |name: &str| {
+        body["data"].as_array().unwrap().iter().find(|one| one["field"] == name).unwrap().clone()
+    };
+    assert_eq!(
+        of("metadata.cart.size"),
+        json!({"field": "metadata.cart.size", "rows": 600, "kinds": {"number": 600}})
+    );
+    assert_eq!(of("host"), json!({"field": "host", "rows": 120, "kinds": {"text": 120}}));
+    assert_eq!(of("tags"), json!({"field": "tags", "rows": 600, "kinds": {"json": 600}}));
+}
+
+#[tokio::test]
+async fn a_histogram_has_its_empty_buckets() {
+    let service = Service::new();
+    let record =
+        |ms: u64, level: &str| json!({"service": "api", "message": "m", "level": level, "timestamp": ms});
+    service
+        .store_all(&[
+            record(NOW_MS, "ERROR"),
+            record(NOW_MS - 299_999, "INFO"),
+            record(NOW_MS - 300_000, "INFO"),
+        ])
+        .await;
+    for _ in 0..2 {
+        let body = service.get("/api/v1/histogram?start_time=10m&interval=5m").await.ok();
+        let bars: Vec<(&str, u64)> = body["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (one["time"].as_str().unwrap(), one["count"].as_u64().unwrap()))
+            .collect();
+        assert_eq!(
+            bars,
+            [("2025-11-20T23:50:00Z", 0), ("2025-11-20T23:55:00Z", 2), ("2025-11-21T00:00:00Z", 1)]
+        );
+        assert_eq!(body["data"][2]["by_level"]["ERROR"], 1);
+        assert_eq!(service.get("/api/v1/histogram?start_time=1h").await.ok()["interval_ms"], 60_000);
+        assert_eq!(service.get("/api/v1/histogram?start_time=1d").await.ok()["interval_ms"], 300_000);
+        service.flush().await;
+    }
+    let answer = service.get("/api/v1/histogram?start_time=7d&interval=10s").await;
+    assert_eq!(answer.error(), (400, "invalid_parameter".into(), Some("interval".into())));
+    assert_eq!(service.get("/api/v1/histogram?q=nothing").await.ok()["data"], json!([]));
+}
+
+#[tokio::test]
+async fn facets_show_the_most_frequent_and_count_the_rest() {
+    let service = stored(&records(), false).await;
+    let body = service.get("/api/v1/facets?fields=level,tags,user_id&limit=2").await.ok();
+    assert_eq!(
+        body["data"][1]["values"],
+        json!([{"value": "all", "count": 600}, {"value": "t0", "count": 150}])
+    );
+    assert_eq!((&body["data"][1]["other"], &body["data"][1]["truncated"]), (&json!(450), &json!(false)));
+    let all = service.get("/api/v1/facets").await.ok();
+    let names: Vec<&str> =
+        all["data"].as_array().unwrap().iter().map(|one| one["field"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["service", "level", "source_type", "host", "tags", "metadata.cart.size", "metadata.ok"]
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_measure_is_refused_by_name() {
+    let service = Service::new();
+    for (query, field) in [
+        ("stats?by=a,b,c,d", "by"),
+        ("stats?by=time:5", "by"),
+        ("stats?by=timestamp", "by"),
+        ("stats?stats=median(x)", "stats"),
+        ("stats?stats=,", "stats"),
+        ("stats?limit=0", "limit"),
+        ("stats?sort=x", "sort"),
+        ("histogram?interval=5", "interval"),
+        ("histogram?by=x", "by"),
+        ("facets?limit=1001", "limit"),
+        ("facets?fields=metadata", "fields"),
+        ("fields?limit=5", "limit"),
+        ("fields?level=loud", "level"),
+        ("stats?q=%22open", "q"),
+    ] {
+        let answer = service.get(&format!("/api/v1/{query}")).await;
+        assert_eq!((answer.status.as_u16(), answer.error().2.as_deref()), (400, Some(field)), "{query}");
+    }
+    let empty = service.get("/api/v1/stats?stats=count,avg(duration_ms)").await.ok();
+    assert_eq!(empty["data"], json!([{"count": 0, "avg(duration_ms)": null}]));
+}
