@@ -29,6 +29,7 @@ const ENGINE_ROOMS: &[(&str, &[&str])] = &[
     ("auth", &["tenant"]),
     ("block", &["record"]),
     ("config", &["record"]),
+    ("index", &["block"]),
     ("query", &["record", "block"]),
     ("retention", &["record", "block"]),
     ("shard", &["record", "block"]),
