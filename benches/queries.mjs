@@ -64,7 +64,7 @@ async function measureOne(server, query, references) {
   const last = JSON.parse(runs.at(-1).text);
   const reads = [cold, runs.at(-1)].map(({ text }) => JSON.parse(text).stats?.r2_reads);
   bounds[0].value = Math.max(0, whole - trivial);
-  if (bounds[1]) bounds[1].value = reads[0];
+  if (bounds[1]) bounds[1].value = reads[1];
   const found = query.found(last);
   const wrong = found === query.expected ? "" : `found ${found} of ${query.expected}`;
   const note = `median of ${counted.length}: ${whole.toFixed(1)} ms whole, ${trivial.toFixed(1)} ms a request for nothing, first ${cold.ms.toFixed(0)} ms; reads ${reads[0] ?? "?"} cold, ${reads[1] ?? "?"} warm`;

@@ -86,7 +86,7 @@ async fn find_in_segment(
         if received_at < meta.min_received || meta.max_received < received_at {
             continue;
         }
-        stats.r2_reads += u64::from(!held.is_whole());
+        stats.r2_reads += u64::from(held.costs_a_read(meta.offset, meta.length));
         let Ok(bytes) = held.read(app, meta.offset, meta.length).await? else { return Ok(Err(Vanished)) };
         if let Some(line) = find_in_block(&held.opened, meta, bytes, id)? {
             return Ok(Ok(Some(Stored { line, key: Some(held.key.clone()) })));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
@@ -23,6 +23,9 @@ const WHOLE_BELOW_BYTES: u64 = 512 << 10;
 /// What the isolate keeps of segments, of its 128 MB.
 const MAX_CACHED_BYTES: usize = 32 << 20;
 
+/// A part up to this size is kept: what a search of few rows reads, and not what an export does.
+const MAX_PART_BYTES: u64 = 512 << 10;
+
 /// A segment opened for reading. Segments never change, so it is kept for the next reader.
 pub struct Held {
     pub key: Arc<str>,
@@ -30,6 +33,8 @@ pub struct Held {
     /// All of the segment, when it is small.
     whole: Option<Bytes>,
     filters: Mutex<BTreeMap<u32, Bytes>>,
+    /// Parts that have been read, by their offsets.
+    parts: Mutex<BTreeMap<u64, Bytes>>,
 }
 
 impl Held {
@@ -38,6 +43,21 @@ impl Held {
         self.opened.weight()
             + self.whole.as_ref().map_or(0, Bytes::len)
             + filters.values().map(Bytes::len).sum::<usize>()
+            + self.parts().values().map(Bytes::len).sum::<usize>()
+    }
+
+    fn parts(&self) -> MutexGuard<'_, BTreeMap<u64, Bytes>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The part at this place, if it is at hand.
+    fn part(&self, offset: u64, length: u64) -> Option<Bytes> {
+        self.parts().get(&offset).filter(|part| part.len() as u64 == length).cloned()
+    }
+
+    /// Whether reading this part costs an operation.
+    pub fn costs_a_read(&self, offset: u64, length: u64) -> bool {
+        self.whole.is_none() && self.part(offset, length).is_none()
     }
 
     /// The filters that are at hand.
@@ -45,27 +65,31 @@ impl Held {
         AtHand(self.filters.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    /// Bytes of the segment.
+    /// Bytes of the segment; a small part is kept for the next reader.
     pub async fn read(&self, app: &App, offset: u64, length: u64) -> Result<Result<Bytes, Vanished>, Error> {
-        let bytes = match &self.whole {
-            Some(whole) => whole.clone(),
-            None => match app.objects.get_range(&self.key, offset, length).await? {
-                Some(bytes) => return Ok(Ok(bytes.into())),
-                None => return Ok(Err(Vanished)),
-            },
+        if let Some(part) = self.part(offset, length) {
+            return Ok(Ok(part));
+        }
+        let Ok(bytes) = self.fetch(app, offset, length).await? else { return Ok(Err(Vanished)) };
+        if length <= MAX_PART_BYTES && self.whole.is_none() {
+            self.parts().insert(offset, bytes.clone());
+            app.segments.weigh(&self.key);
+        }
+        Ok(Ok(bytes))
+    }
+
+    async fn fetch(&self, app: &App, offset: u64, length: u64) -> Result<Result<Bytes, Vanished>, Error> {
+        let Some(whole) = &self.whole else {
+            let read = app.objects.get_range(&self.key, offset, length).await?;
+            return Ok(read.map(Bytes::from).ok_or(Vanished));
         };
         let range = usize::try_from(offset).ok().zip(usize::try_from(length).ok());
         let there =
-            range.filter(|(from, length)| from.checked_add(*length).is_some_and(|end| end <= bytes.len()));
+            range.filter(|(from, length)| from.checked_add(*length).is_some_and(|end| end <= whole.len()));
         let Some((from, length)) = there else {
             return Err(Corrupt::damaged("footer", "it leads outside of its segment").into());
         };
-        Ok(Ok(bytes.slice(from..from + length)))
-    }
-
-    /// Whether reading it costs an operation.
-    pub fn is_whole(&self) -> bool {
-        self.whole.is_some()
+        Ok(Ok(whole.slice(from..from + length)))
     }
 
     /// Makes sure that the filters of these columns are at hand: one read for all that are not.
@@ -84,8 +108,8 @@ impl Held {
         let Some(from) = places.iter().map(|(_, place)| place.offset).min() else { return Ok(Ok(())) };
         let end =
             places.iter().map(|(_, place)| place.offset.saturating_add(place.length)).max().unwrap_or(from);
-        let Ok(bytes) = self.read(app, from, end - from).await? else { return Ok(Err(Vanished)) };
-        if !self.is_whole() {
+        let Ok(bytes) = self.fetch(app, from, end - from).await? else { return Ok(Err(Vanished)) };
+        if self.whole.is_none() {
             stats.r2_reads += 1;
             stats.bytes_read += bytes.len() as u64;
         }
@@ -123,7 +147,7 @@ struct Kept {
 }
 
 impl Cache {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -207,12 +231,14 @@ async fn read(
     };
     let Some(bytes) = read.map(Bytes::from) else { return Ok(Err(Vanished)) };
     stats.bytes_read += bytes.len() as u64;
-    let footer = if whole { reader::footer_of(&bytes)? } else { reader::footer(&bytes)? };
+    let tail = if whole { reader::tail_of(&bytes)? } else { &bytes };
+    let footer = reader::footer_for_rows(tail)?;
     let held = Arc::new(Held {
         key: entry.key.as_str().into(),
         opened: Opened::new(footer)?,
         whole: whole.then_some(bytes),
         filters: Mutex::default(),
+        parts: Mutex::default(),
     });
     app.segments.put(&held);
     Ok(Ok(held))

@@ -254,13 +254,13 @@ async fn segment<S: Sink>(
         }
         let now: Vec<Run> = runs.by_ref().take(wave).collect();
         wave = WAVE.min(wave * 2);
+        for run in now.iter().filter(|run| held.costs_a_read(run.offset, run.length)) {
+            stats.r2_reads += 1;
+            stats.bytes_read += run.length;
+        }
         let read = join_all(now.iter().map(|run| held.read(app, run.offset, run.length))).await;
         for (run, bytes) in now.iter().zip(read) {
             let Ok(bytes) = bytes? else { return Ok(Err(Vanished)) };
-            if !held.is_whole() {
-                stats.r2_reads += 1;
-                stats.bytes_read += bytes.len() as u64;
-            }
             for nth in &run.blocks {
                 block(&held, *nth, run, &bytes, scan, &query, sink, stats)?;
                 sink.pause().await?;

@@ -1,6 +1,6 @@
 //! The footer: everything known of a segment without reading its rows. FORMAT.md describes its JSON.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 use super::{
     Corrupt, Kind, MAX_BLOCK_ROWS, MAX_INFLATED_BYTES, SegmentId,
@@ -9,8 +9,11 @@ use super::{
 };
 use crate::engine::record::timestamp::Timestamp;
 
+pub type Footer = FooterOf<Rollup>;
+
+/// A footer with its roll-up, or without: `Skipped`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Footer {
+pub struct FooterOf<R> {
     pub format: String,
     pub version: u32,
     pub id: SegmentId,
@@ -22,7 +25,7 @@ pub struct Footer {
     pub min_received: Timestamp,
     pub max_received: Timestamp,
     pub services: Summary,
-    pub rollup: Rollup,
+    pub rollup: R,
     /// The keys of the segments that this one was made of: it stands for them, whatever the catalog says. A
     /// reader of version 2 that does not know the field loses nothing, so the version stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -34,6 +37,38 @@ pub struct Footer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shapes: Vec<Vec<u32>>,
     pub blocks: Vec<BlockMeta>,
+}
+
+/// A roll-up that is passed over. It is most of a footer, the catalog has it, and who reads rows needs it not.
+pub(super) struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl FooterOf<Skipped> {
+    /// The footer with no roll-up in it.
+    pub(super) fn without_rollup(self) -> Footer {
+        FooterOf {
+            format: self.format,
+            version: self.version,
+            id: self.id,
+            rows: self.rows,
+            raw_bytes: self.raw_bytes,
+            min_time: self.min_time,
+            max_time: self.max_time,
+            min_received: self.min_received,
+            max_received: self.max_received,
+            services: self.services,
+            rollup: Rollup::default(),
+            sources: self.sources,
+            columns: self.columns,
+            shapes: self.shapes,
+            blocks: self.blocks,
+        }
+    }
 }
 
 /// A column of a segment: a path through the rows' JSON, and what its values there are.

@@ -1,11 +1,13 @@
 //! Reading a segment back, from any part of it that has been fetched.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use bytes::Bytes;
 
 use super::{
-    Block, BlockMeta, Corrupt, Footer, MAX_INFLATED_BYTES, Opened, VERSION, gzip,
+    Block, BlockMeta, Corrupt, Footer, MAX_INFLATED_BYTES, Opened, VERSION,
+    footer::{FooterOf, Skipped},
+    gzip,
     segment::{END_FIELD, END_LEN},
 };
 
@@ -47,6 +49,15 @@ pub fn end_marker(end: &[u8]) -> Result<FooterPlace, Corrupt> {
 
 /// Reads a footer from its bytes and the end marker behind them.
 pub fn footer(footer_and_end: &[u8]) -> Result<Footer, Corrupt> {
+    footer_of_kind(footer_and_end)
+}
+
+/// The same without its roll-up, for who is to read rows by it.
+pub fn footer_for_rows(footer_and_end: &[u8]) -> Result<Footer, Corrupt> {
+    footer_of_kind(footer_and_end).map(FooterOf::<Skipped>::without_rollup)
+}
+
+fn footer_of_kind<R: DeserializeOwned>(footer_and_end: &[u8]) -> Result<FooterOf<R>, Corrupt> {
     let at = footer_and_end.len().checked_sub(END_LEN).ok_or(Corrupt::NoEndMarker)?;
     let (member, end) = footer_and_end.split_at(at);
     let place = end_marker(end)?;
@@ -56,12 +67,16 @@ pub fn footer(footer_and_end: &[u8]) -> Result<Footer, Corrupt> {
         return Err(Corrupt::damaged("footer", "its checksum differs from the end marker's"));
     }
     let text = gzip::inflate(member, MAX_FOOTER_BYTES, "footer")?;
-    // The version first: a later one need not have the fields of this one.
-    let versioned: Versioned = serde_json::from_slice(&text).map_err(|e| Corrupt::damaged("footer", e))?;
-    if versioned.version > VERSION {
-        return Err(Corrupt::UnknownVersion(versioned.version));
+    let read = serde_json::from_slice::<FooterOf<R>>(&text);
+    // A later version need not have the fields of this one.
+    let version = match &read {
+        Ok(footer) => footer.version,
+        Err(_) => serde_json::from_slice::<Versioned>(&text).map_or(0, |versioned| versioned.version),
+    };
+    if version > VERSION {
+        return Err(Corrupt::UnknownVersion(version));
     }
-    serde_json::from_slice(&text).map_err(|e| Corrupt::damaged("footer", e))
+    read.map_err(|e| Corrupt::damaged("footer", e))
 }
 
 /// The rows of one block as JSON lines, from the block's own bytes.
@@ -87,10 +102,15 @@ pub fn block(opened: &Opened, meta: &BlockMeta, bytes: Bytes) -> Result<Vec<u8>,
 
 /// The footer of a segment that is held whole.
 pub fn footer_of(segment: &[u8]) -> Result<Footer, Corrupt> {
+    footer(tail_of(segment)?)
+}
+
+/// The footer and end of a segment that is held whole.
+pub fn tail_of(segment: &[u8]) -> Result<&[u8], Corrupt> {
     let at = segment.len().checked_sub(END_LEN).ok_or(Corrupt::NoEndMarker)?;
     let place = end_marker(segment.get(at..).unwrap_or_default())?;
     let from = usize::try_from(place.offset).map_err(|_| Corrupt::NoEndMarker)?;
-    footer(segment.get(from..).ok_or(Corrupt::NoEndMarker)?)
+    segment.get(from..).ok_or(Corrupt::NoEndMarker)
 }
 
 /// The text of every block of a segment that is held whole, in order.
