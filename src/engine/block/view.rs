@@ -291,12 +291,16 @@ impl<'a> Block<'a> {
             self.opened.templates(column).map(|(template, _)| template.clone()).collect();
         let varies = templates.iter().any(|template| template.value().is_none());
         let variables = if varies { Some(self.variables(column)?) } else { None };
-        let mut seen = vec![0_u32; templates.len()];
-        let mut nths = Vec::with_capacity(entries.tids.len());
-        for tid in entries.tids.iter() {
-            if let Some(seen) = seen.get_mut(usize::from(*tid)) {
-                nths.push(*seen);
-                *seen += 1;
+        let mut nths = Vec::new();
+        // Where no template has a variable, none is asked for the values of its nth row.
+        if variables.is_some() {
+            let mut seen = vec![0_u32; templates.len()];
+            nths.reserve_exact(entries.tids.len());
+            for tid in entries.tids.iter() {
+                if let Some(seen) = seen.get_mut(usize::from(*tid)) {
+                    nths.push(*seen);
+                    *seen += 1;
+                }
             }
         }
         Ok(ColumnValues { entries, templates, variables, nths })
@@ -467,12 +471,12 @@ impl ColumnValues {
 
     /// Appends the value of the nth row that has one.
     pub fn push(&self, nth: usize, to: &mut String) {
-        let (Some(tid), Some(of_template)) = (self.entries.tids.get(nth), self.nths.get(nth)) else { return };
+        let Some(tid) = self.entries.tids.get(nth) else { return };
         let Some(template) = self.templates.get(usize::from(*tid)) else { return };
-        match (&self.variables, template.value()) {
-            (_, Some(text)) => to.push_str(text),
-            (Some(variables), None) => variables.render(template, *tid, *of_template as usize, to),
-            (None, None) => {}
+        if let Some(text) = template.value() {
+            to.push_str(text);
+        } else if let (Some(variables), Some(of_template)) = (&self.variables, self.nths.get(nth)) {
+            variables.render(template, *tid, *of_template as usize, to);
         }
     }
 

@@ -3,10 +3,7 @@
 //! Invariant: what is decided without a row is decided as the rows would decide it, and a row is in the mask
 //! exactly when `Expr::matches_row` holds for its JSON.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use super::{
     expr::{Bound, Expr, Field, Match, NOT_SEARCHED, Test},
@@ -356,7 +353,7 @@ fn eval_column(
     let values = block.values(verdict.column)?;
     let mut text = String::new();
     // Rows of a trace are many, and of a user: each value is looked at once.
-    let mut known: HashMap<(u16, u32), bool> = HashMap::new();
+    let mut known: Vec<Vec<Option<bool>>> = vec![Vec::new(); verdict.templates.len()];
     for (nth, (row, tid)) in values.entries.iter().enumerate() {
         if rows.has(row) || !candidates.has(row) {
             continue;
@@ -367,8 +364,14 @@ fn eval_column(
                 values.push(nth, &mut text);
                 holds(found, name, kind, &text)
             };
-            match values.which(nth) {
-                Some(which) => *known.entry((tid, which)).or_insert_with(look),
+            let Some((which, known)) = values.which(nth).zip(known.get_mut(usize::from(tid))) else {
+                return look();
+            };
+            if known.is_empty() {
+                known.resize(values.len(), None);
+            }
+            match known.get_mut(which as usize) {
+                Some(known) => *known.get_or_insert_with(look),
                 None => look(),
             }
         });
