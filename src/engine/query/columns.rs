@@ -76,10 +76,6 @@ impl<'e> Query<'e> {
         Self { expr, matches }
     }
 
-    pub fn expr(&self) -> &'e Expr {
-        self.expr
-    }
-
     /// Hashes of words of which a matching row must have all; empty when nothing can be said.
     pub fn required_words(&self) -> Vec<u64> {
         let mut hashes = Vec::new();
