@@ -27,9 +27,6 @@ use crate::{
     ports::{CatalogEntry, catalog::Detail},
 };
 
-/// Times that a count begins anew because a segment was replaced under it.
-const MAX_TRIES: usize = 3;
-
 const MINUTE_MS: i64 = 60_000;
 
 /// Groups with what is measured of each.
@@ -62,7 +59,7 @@ async fn scan<S: Sink>(
             unlimited: false,
             stops_early: false,
         };
-        if scan::run(app, tenant, &scan, &mut sink, &mut stats, nth >= MAX_TRIES).await?.is_ok() {
+        if scan::run(app, tenant, &scan, &mut sink, &mut stats, nth >= scan::MAX_TRIES).await?.is_ok() {
             stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
             return Ok((sink, stats));
         }

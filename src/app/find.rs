@@ -21,9 +21,6 @@ use crate::{
     ports::{CatalogEntry, PortError},
 };
 
-/// Times that the catalog is asked again because a segment was replaced while it was read.
-const MAX_TRIES: usize = 3;
-
 pub async fn find(app: &App, tenant: &Tenant, id: Uuid) -> Result<Option<Stored>, Error> {
     let mut stats = Stats::default();
     let mut found = None;
@@ -56,7 +53,7 @@ pub(super) async fn in_segments(
             let why = match find_in_segment(app, &entry, id, received_at, stats).await {
                 Ok(Ok(Some(stored))) => return Ok(Some(stored)),
                 Ok(Ok(None)) => continue,
-                Ok(Err(Vanished)) if tries < MAX_TRIES => continue 'again,
+                Ok(Err(Vanished)) if tries < scan::MAX_TRIES => continue 'again,
                 Ok(Err(Vanished)) => "it is not in the bucket".to_owned(),
                 Err(Error::Corrupt(corrupt)) => corrupt.to_string(),
                 Err(error) => return Err(error),

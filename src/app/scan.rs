@@ -3,6 +3,7 @@
 
 mod open;
 mod run;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -140,6 +141,9 @@ fn weight(entry: &CatalogEntry) -> usize {
     let minutes = |rollup: &Rollup| rollup.counts.values().map(BTreeMap::len).sum::<usize>();
     1_000 + entry.services.len() * 300 + entry.rollup.as_ref().map_or(0, minutes) * 60
 }
+
+/// Times that a reader begins anew because a segment was replaced under it.
+pub const MAX_TRIES: usize = 3;
 
 /// A segment that was in the catalog and whose object is gone: it was rewritten or expired meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,9 +25,6 @@ pub const MAX_LIMIT: usize = 1_000;
 /// How far a page may lie behind the first row when it is asked for by number; a cursor has no such end.
 pub const MAX_OFFSET: usize = 10_000;
 
-/// Times that a search begins anew because a segment was replaced under it.
-const MAX_TRIES: usize = 3;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     By(Order),
@@ -77,7 +74,7 @@ pub async fn search(app: &App, tenant: &Tenant, search: &Search) -> Result<Page,
     let began = app.clock.now_ms();
     let mut nth = 1;
     loop {
-        let last_try = nth >= MAX_TRIES;
+        let last_try = nth >= scan::MAX_TRIES;
         let page = match search.sort {
             Sort::By(order) => by_time(app, tenant, search, order, last_try).await?,
             Sort::Relevance => relevance::search(app, tenant, search, last_try).await?,

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::join_all;
 
-use super::{Held, Segments, Stats, Vanished, open};
+use super::{Held, Stats, Vanished, open, open::AtHand, walk::Walk};
 use crate::{
     app::{
         App, Error,
-        fresh::{self, Copies, Fresh},
+        fresh::{self, Copies},
     },
     engine::{
         block::{
@@ -86,45 +86,6 @@ pub trait Sink: Send {
     }
 }
 
-/// The segments of a scan, in its order.
-enum Walk<'a> {
-    Paged(Box<Segments<'a>>),
-    Listed(std::vec::IntoIter<CatalogEntry>),
-}
-
-impl<'a> Walk<'a> {
-    async fn new(app: &'a App, tenant: &'a Tenant, scan: &Scan<'_>, fresh: &Fresh) -> Result<Self, Error> {
-        let mut segments = Segments::new(app, tenant, scan.filter.time, scan.detail);
-        if scan.order == Order::Newest && !scan.unlimited {
-            return Ok(Self::Paged(Box::new(segments)));
-        }
-        let mut listed = Vec::new();
-        while let Some(mut entry) = segments.next(fresh).await? {
-            if scan.filter.may_match(&entry.services) {
-                // They would be most of what is held.
-                entry.services.clear();
-                listed.push(entry);
-            }
-        }
-        if scan.order == Order::Oldest {
-            listed.sort_by(|a, b| (a.min_time, &a.key).cmp(&(b.min_time, &b.key)));
-        }
-        Ok(Self::Listed(listed.into_iter()))
-    }
-
-    async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
-        match self {
-            Self::Paged(segments) => segments.next(fresh).await,
-            Self::Listed(entries) => Ok(entries.next()),
-        }
-    }
-
-    /// Whether the entry's summary is at hand and says that it holds nothing wanted.
-    fn rules_out(&self, filter: &Filter, entry: &CatalogEntry) -> bool {
-        matches!(self, Self::Paged(_)) && !filter.may_match(&entry.services)
-    }
-}
-
 /// Runs a scan. Answers where it stopped at a limit, if it did: everything that comes before has been looked at.
 pub async fn run<S: Sink>(
     app: &App,
@@ -136,9 +97,8 @@ pub async fn run<S: Sink>(
 ) -> Result<Result<Option<Timestamp>, Vanished>, Error> {
     let filter = scan.filter;
     let query = Query::new(&filter.expr);
-    let mut seen = 0;
     let fresh = fresh::read(app, tenant, filter.time, scan.copies, stats, |text, stats| {
-        offer_rows(text, filter, None, sink, stats, &mut seen)
+        offer_rows(text, filter, None, sink, stats)
     });
     let fresh = fresh.await?;
     stats.partial |= fresh.partial;
@@ -153,11 +113,7 @@ pub async fn run<S: Sink>(
         }
         stats.partial |= scan.copies == Copies::PassedOver && fresh.is_older_than(&entry);
         let covered = filter.time.covers(entry.min_time, entry.max_time);
-        if covered
-            && matches!(walk, Walk::Paged(_))
-            && filter.is_by_summary(&entry.services)
-            && sink.summary(&entry)
-        {
+        if covered && walk.has_summaries() && filter.is_by_summary(&entry.services) && sink.summary(&entry) {
             continue;
         }
         let spent = stats.r2_reads >= MAX_R2_READS || stats.bytes_read >= MAX_BYTES_READ;
@@ -185,11 +141,9 @@ fn offer_rows(
     key: Option<&Arc<str>>,
     sink: &mut impl Sink,
     stats: &mut Stats,
-    seen: &mut u64,
 ) -> Result<(), Error> {
     for row in rows::rows(text) {
         let row = row?;
-        *seen += 1;
         stats.rows_scanned += 1;
         if filter.matches(&row.head, row.line)? {
             stats.rows_matched += 1;
@@ -262,7 +216,7 @@ async fn segment<S: Sink>(
         for (run, bytes) in now.iter().zip(read) {
             let Ok(bytes) = bytes? else { return Ok(Err(Vanished)) };
             for nth in &run.blocks {
-                block(&held, *nth, run, &bytes, scan, &query, sink, stats)?;
+                block(&held, *nth, run, &bytes, scan, (&query, &filters), sink, stats)?;
                 sink.pause().await?;
             }
         }
@@ -300,7 +254,7 @@ fn block<S: Sink>(
     run: &Run,
     bytes: &Bytes,
     scan: &Scan<'_>,
-    query: &Asked<'_, '_>,
+    (query, filters): (&Asked<'_, '_>, &AtHand),
     sink: &mut S,
     stats: &mut Stats,
 ) -> Result<(), Error> {
@@ -312,12 +266,12 @@ fn block<S: Sink>(
     stats.blocks_read += 1;
     if meta.heads.is_none() {
         let text = reader::block(&held.opened, meta, own)?;
-        return offer_rows(&text, scan.filter, Some(&held.key), sink, stats, &mut 0);
+        return offer_rows(&text, scan.filter, Some(&held.key), sink, stats);
     }
     stats.rows_scanned += u64::from(meta.rows);
     let block = Block::new(&held.opened, meta, own);
     let candidates = in_range(&block, scan.filter.time)?;
-    let wanted = query.rows(&block, nth, &held.filters(), &candidates)?;
+    let wanted = query.rows(&block, nth, filters, &candidates)?;
     if wanted.is_empty() {
         return Ok(());
     }

@@ -85,6 +85,7 @@ pub struct Writer {
     meta_room: usize,
     /// The filters of each column's blocks, end to end.
     filters: Vec<Vec<u8>>,
+    /// Of each block, and some of them of several.
     words: Vec<u64>,
 }
 
@@ -124,15 +125,6 @@ impl Writer {
         let mut writer = Self::new(id);
         writer.footer.sources = sources;
         writer
-    }
-
-    /// Bytes that the segment takes so far, without its footer.
-    pub fn size_bytes(&self) -> usize {
-        self.bytes.len() + self.filters.iter().map(Vec::len).sum::<usize>()
-    }
-
-    pub fn footer(&self) -> &Footer {
-        &self.footer
     }
 
     /// Adds a block of at most `block_len` rows, sorted by time and id; blocks come in that order too.
@@ -239,8 +231,6 @@ impl Writer {
                 range: *range,
             });
         }
-        self.words.sort_unstable();
-        self.words.dedup();
         Ok(())
     }
 
@@ -256,8 +246,6 @@ impl Writer {
             return Err(Corrupt::damaged("row", "it is longer than a reader takes"));
         }
         self.chunk(&text);
-        self.words.sort_unstable();
-        self.words.dedup();
         Ok(())
     }
 

@@ -39,6 +39,14 @@ pub struct Column {
     pub templates: Vec<Arc<Template>>,
 }
 
+impl Column {
+    /// Whether it can have values of this field: under its own name, or within its JSON.
+    pub fn may_have(&self, field: &str) -> bool {
+        let below = |rest: &str| rest.starts_with('.') && self.kind == Kind::Raw;
+        self.name == field || field.strip_prefix(self.name.as_str()).is_some_and(below)
+    }
+}
+
 impl Opened {
     pub fn new(footer: Footer) -> Result<Self, Corrupt> {
         let mut columns = Vec::with_capacity(footer.columns.len());

@@ -390,7 +390,7 @@ fn eval_head(found: &Match, block: &Block<'_>, candidates: &Mask, rows: &mut Mas
         _ => block.received()?.iter().map(ToString::to_string).collect(),
     };
     for row in candidates.rows() {
-        if values.get(row).is_some_and(|value| found.holds(name, super::test::Kind::Text, value)) {
+        if values.get(row).is_some_and(|value| found.holds(name, Kind::Text, value)) {
             rows.set(row);
         }
     }
@@ -407,14 +407,10 @@ fn kind(opened: &Opened, column: &BlockColumn) -> Kind {
 
 /// Whether the column can have values of the field.
 fn concerns(found: &Match, opened: &Opened, column: &BlockColumn) -> bool {
-    let name = name(opened, column);
-    match &found.field {
-        Field::Any => !NOT_SEARCHED.contains(&name),
-        Field::Named(wanted) => {
-            let below = |rest: &str| rest.starts_with('.') && kind(opened, column) == Kind::Raw;
-            wanted == name || wanted.strip_prefix(name).is_some_and(below)
-        }
-    }
+    opened.columns().get(column.column as usize).is_some_and(|known| match &found.field {
+        Field::Any => !NOT_SEARCHED.contains(&known.name.as_str()),
+        Field::Named(field) => known.may_have(field),
+    })
 }
 
 /// Whether every value for which it holds has the words that were taken from it.
@@ -482,10 +478,8 @@ fn in_range(test: &Test, range: Option<(f64, f64)>) -> bool {
 
 /// Whether it holds for a value of a column: the leaves in it, if it is JSON.
 fn holds(found: &Match, name: &str, kind: Kind, value: &str) -> bool {
-    use super::test::Kind as Leaf;
     match kind {
-        Kind::Text => found.holds(name, Leaf::Text, value),
-        Kind::Number => found.holds(name, Leaf::Number, value),
+        Kind::Text | Kind::Number => found.holds(name, kind, value),
         Kind::Raw => {
             let mut held = false;
             // What a writer has written parses.

@@ -1,9 +1,8 @@
 //! Which rows are wanted: a range of time and an expression.
 
 use super::expr::{Expr, Field, Match, Test};
-use super::test::Kind;
 use crate::engine::{
-    block::{ServiceSummary, Summary},
+    block::{Kind, ServiceSummary, Summary},
     record::{model::Level, row::RowHead, timestamp::Timestamp},
 };
 

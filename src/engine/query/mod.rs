@@ -28,7 +28,6 @@ pub use mask::Mask;
 pub use page::{Collector, Cursor, Order, Position};
 pub use parse::{ParseError, parse};
 pub use row::leaves;
-pub use test::Kind;
 pub use wildcard::{Piece, Wildcard};
 
 #[cfg(test)]

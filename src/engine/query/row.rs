@@ -7,9 +7,9 @@ use serde_json::Number;
 
 use super::{
     expr::{Expr, Match},
-    test::{Kind, Leaf},
+    test::Leaf,
 };
-use crate::engine::block::Corrupt;
+use crate::engine::block::{Corrupt, Kind};
 
 /// Every value of a stored row under its dotted path: of an object those within it, of an array each of its
 /// elements under the array's own path. A text is given as it is, all else as its JSON.

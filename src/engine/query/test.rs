@@ -4,19 +4,9 @@ use std::{borrow::Cow, cell::OnceCell, cmp::Ordering};
 
 use super::expr::{Bound, Field, Match, NOT_SEARCHED, Operand, Test};
 use crate::engine::{
-    block::words,
+    block::{Kind, words},
     record::{model::Level, timestamp::Timestamp},
 };
-
-/// What a value is in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A string.
-    Text,
-    Number,
-    /// `true`, `false`, `null`, `{}` or `[]`.
-    Raw,
-}
 
 /// One value of a row, folded once for however many tests.
 pub(super) struct Leaf<'a> {

@@ -6,7 +6,7 @@ use super::{
     parse::{MAX_MATCHES, MAX_NESTING, MAX_REGEXES, MAX_TEXT},
     *,
 };
-use crate::engine::block::words;
+use crate::engine::block::{Kind, words};
 
 fn one(field: &str, test: Test) -> Expr {
     let field = if field.is_empty() { Field::Any } else { Field::named(field).unwrap() };

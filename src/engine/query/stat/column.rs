@@ -4,12 +4,8 @@ use std::collections::HashMap;
 
 use super::Key;
 use crate::engine::{
-    block::{self, Block, BlockColumn, Corrupt},
-    query::{
-        mask::Mask,
-        row::leaves_of,
-        test::{Kind, number},
-    },
+    block::{Block, Corrupt, Kind, words},
+    query::{mask::Mask, row::leaves_of, test::number},
 };
 
 /// Which values a field has in which rows of a block. The first is that of rows that have none.
@@ -22,20 +18,14 @@ pub struct Coded {
     pub more: Vec<(u32, u32)>,
 }
 
-/// Whether a column can have values of a field.
-fn concerns(block: &Block<'_>, column: &BlockColumn, field: &str) -> bool {
-    let Some(known) = block.opened().columns().get(column.column as usize) else { return false };
-    let below = |rest: &str| rest.starts_with('.') && known.kind == block::Kind::Raw;
-    known.name == field || field.strip_prefix(known.name.as_str()).is_some_and(below)
-}
-
 type Each<'e> = dyn FnMut(usize, Kind, &str, Option<(u32, u16)>) + 'e;
 
 /// Hands over every value of a field in wanted rows; the number says which template of which column it came
 /// from, if all of that template's values are alike.
 fn each_value(block: &Block<'_>, field: &str, wanted: &Mask, each: &mut Each<'_>) -> Result<(), Corrupt> {
-    for column in block.meta().columns.iter().filter(|column| concerns(block, column, field)) {
-        let Some(known) = block.opened().columns().get(column.column as usize) else { continue };
+    for column in &block.meta().columns {
+        let known = block.opened().columns().get(column.column as usize);
+        let Some(known) = known.filter(|known| known.may_have(field)) else { continue };
         let values = block.values(column)?;
         let mut text = String::new();
         for (entry, (row, tid)) in values.entries.iter().enumerate() {
@@ -49,9 +39,10 @@ fn each_value(block: &Block<'_>, field: &str, wanted: &Mask, each: &mut Each<'_>
             }
             let value = fixed.unwrap_or(&text);
             match known.kind {
-                block::Kind::Text => each(row, Kind::Text, value, fixed.map(|_| (column.column, tid))),
-                block::Kind::Number => each(row, Kind::Number, value, fixed.map(|_| (column.column, tid))),
-                block::Kind::Raw => leaves_of(&known.name, value, &mut |name, kind, value| {
+                Kind::Text | Kind::Number => {
+                    each(row, known.kind, value, fixed.map(|_| (column.column, tid)));
+                }
+                Kind::Raw => leaves_of(&known.name, value, &mut |name, kind, value| {
                     if name == field {
                         each(row, kind, value, None);
                     }
@@ -131,7 +122,7 @@ pub(super) fn hashes(
 pub(super) fn hash(kind: Kind, value: &str) -> Option<u64> {
     match kind {
         Kind::Raw if !matches!(value, "true" | "false") => None,
-        Kind::Text => Some(block::words::hash(value)),
-        Kind::Number | Kind::Raw => Some(block::words::hash(value).rotate_left(1)),
+        Kind::Text => Some(words::hash(value)),
+        Kind::Number | Kind::Raw => Some(words::hash(value).rotate_left(1)),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     state::State,
 };
 use crate::engine::{
-    block::{Block, Corrupt, rows::Row},
+    block::{Block, Corrupt, Kind, rows::Row},
     query::{mask::Mask, row::leaves, test::number},
 };
 
@@ -112,7 +112,7 @@ impl Groups {
             }
             for (nth, measure) in self.measures.iter().enumerate() {
                 if measure.field() == Some(name) {
-                    let number = number(value).filter(|_| kind != super::Kind::Raw);
+                    let number = number(value).filter(|_| kind != Kind::Raw);
                     found.push((nth, number, hash(kind, value)));
                 }
             }

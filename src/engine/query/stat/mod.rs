@@ -10,7 +10,8 @@ pub use column::Coded;
 pub use groups::Groups;
 pub use state::{Number, State};
 
-use super::{expr::Field, test::Kind};
+use super::expr::Field;
+use crate::engine::block::Kind;
 
 /// What a row is grouped by.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,60 @@
+//! The segments of a scan, in its order: a page of the catalog at a time, or listed at once.
+
+use super::{Scan, Segments};
+use crate::{
+    app::{App, Error, fresh::Fresh},
+    engine::{
+        query::{Filter, Order},
+        tenant::Tenant,
+    },
+    ports::CatalogEntry,
+};
+
+/// The segments of a scan, in its order.
+pub(super) enum Walk<'a> {
+    Paged(Box<Segments<'a>>),
+    Listed(std::vec::IntoIter<CatalogEntry>),
+}
+
+impl<'a> Walk<'a> {
+    pub(super) async fn new(
+        app: &'a App,
+        tenant: &'a Tenant,
+        scan: &Scan<'_>,
+        fresh: &Fresh,
+    ) -> Result<Self, Error> {
+        let mut segments = Segments::new(app, tenant, scan.filter.time, scan.detail);
+        if scan.order == Order::Newest && !scan.unlimited {
+            return Ok(Self::Paged(Box::new(segments)));
+        }
+        let mut listed = Vec::new();
+        while let Some(mut entry) = segments.next(fresh).await? {
+            if scan.filter.may_match(&entry.services) {
+                // They would be most of what is held.
+                entry.services.clear();
+                listed.push(entry);
+            }
+        }
+        if scan.order == Order::Oldest {
+            listed.sort_by(|a, b| (a.min_time, &a.key).cmp(&(b.min_time, &b.key)));
+        }
+        Ok(Self::Listed(listed.into_iter()))
+    }
+
+    pub(super) async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
+        match self {
+            Self::Paged(segments) => segments.next(fresh).await,
+            Self::Listed(entries) => Ok(entries.next()),
+        }
+    }
+
+    /// Whether the entries' summaries are at hand.
+    pub(super) fn has_summaries(&self) -> bool {
+        matches!(self, Self::Paged(_))
+    }
+
+    /// Whether the entry's summary is at hand and says that it holds nothing wanted.
+    pub(super) fn rules_out(&self, filter: &Filter, entry: &CatalogEntry) -> bool {
+        self.has_summaries() && !filter.may_match(&entry.services)
+    }
+}
