@@ -10,7 +10,7 @@ use super::model::{Fields, Level, Record, SourceType, Status};
 use super::plain::Plain;
 use super::rejection::{Rejection, shown};
 use super::timestamp::Timestamp;
-use super::vocabulary::{Found, Slot, Sorted, scalar_text};
+use super::vocabulary::{Found, Slot, Sorted, is_in_seconds, is_otlp_level, scalar_text};
 
 /// The raw JSON of one record, in bytes. A segment's row stays far below D1's and the shard's 2 MB.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
@@ -172,7 +172,7 @@ fn valid_service(found: Found) -> Result<String, Rejection> {
 }
 
 fn level_of(found: &Found) -> Result<Level, Rejection> {
-    let otlp = matches!(found.key.as_str(), "severity_number" | "severityNumber");
+    let otlp = is_otlp_level(&found.key);
     let number = |number| if otlp { Level::from_otlp(number) } else { Level::from_number(number) };
     let level = match &found.value {
         Value::String(text) if otlp => text.trim().parse().ok().and_then(number),
@@ -266,7 +266,7 @@ fn duration_of(found: &Found) -> Result<f64, Rejection> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
-    let seconds = matches!(found.key.as_str(), "execution_time_seconds" | "executionTimeSeconds");
+    let seconds = is_in_seconds(&found.key);
     // Through whole nanoseconds, so that 2.3 s is 2300 ms and not 2299.9999999999995.
     let ms = number.map(|number| if seconds { (number * 1e9).round() / 1e6 } else { number });
     ms.filter(|ms| ms.is_finite()).ok_or_else(|| {

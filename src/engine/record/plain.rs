@@ -13,6 +13,7 @@ use super::{
     model::{Level, SourceType},
     normalise::{self, Context, MAX_RECORD_BYTES},
     timestamp::Timestamp,
+    vocabulary::{self, Slot},
 };
 
 /// A record's values where they stand in its JSON, or as they are stored.
@@ -32,76 +33,27 @@ pub struct Plain<'a> {
 }
 
 /// Fields that are copied, in the order in which they are stored; `source_type` and the numbers come between.
-const TEXTS: [&str; 15] = [
-    "message",
-    "environment",
-    "component",
-    "endpoint",
-    "method",
-    "category",
-    "correlation_id",
-    "trace_id",
-    "span_id",
-    "user_id",
-    "error_type",
-    "stack_trace",
-    "logger",
-    "thread",
-    "host",
+const TEXTS: [Slot; 15] = [
+    Slot::Message,
+    Slot::Environment,
+    Slot::Component,
+    Slot::Endpoint,
+    Slot::Method,
+    Slot::Category,
+    Slot::CorrelationId,
+    Slot::TraceId,
+    Slot::SpanId,
+    Slot::UserId,
+    Slot::ErrorType,
+    Slot::StackTrace,
+    Slot::Logger,
+    Slot::Thread,
+    Slot::Host,
 ];
 
 /// Where `source_type` is stored, and `status` and `duration_ms`: before the text of this number.
 const SOURCE_BEFORE: usize = 6;
 const NUMBERS_BEFORE: usize = 14;
-
-enum Slot {
-    Text(usize),
-    Service,
-    Level,
-    Timestamp,
-    Status,
-    Duration,
-    Tags,
-    Metadata,
-    /// Known, and with a meaning of its own.
-    Special,
-    Unknown,
-}
-
-fn slot(key: &str) -> Slot {
-    match key {
-        "message" | "msg" | "body" | "text" => Slot::Text(0),
-        "environment" | "env" => Slot::Text(1),
-        "component" => Slot::Text(2),
-        "endpoint" | "request_path" | "requestPath" | "path" => Slot::Text(3),
-        "request_method" | "requestMethod" | "method" => Slot::Text(4),
-        "category" => Slot::Text(5),
-        "correlation_id" | "correlationId" | "request_id" | "requestId" => Slot::Text(6),
-        "trace_id" | "traceId" => Slot::Text(7),
-        "span_id" | "spanId" => Slot::Text(8),
-        "user_id" | "userId" => Slot::Text(9),
-        "error_type" | "errorType" => Slot::Text(10),
-        "stack_trace" | "stackTrace" => Slot::Text(11),
-        "logger" | "logger_name" | "loggerName" => Slot::Text(12),
-        "thread" | "thread_name" | "threadName" => Slot::Text(13),
-        "host" | "hostname" => Slot::Text(14),
-        "service_name" | "serviceName" | "service" | "app" | "application" => Slot::Service,
-        "level" | "severity" | "severity_text" | "severityText" | "log_level" | "logLevel" => Slot::Level,
-        "timestamp" | "executed_at" | "executedAt" | "time" | "@timestamp" | "ts" => Slot::Timestamp,
-        "status" | "response_status" | "responseStatus" | "status_code" | "statusCode" => Slot::Status,
-        "duration_ms" | "durationMs" => Slot::Duration,
-        "tags" => Slot::Tags,
-        "metadata" => Slot::Metadata,
-        "severity_number"
-        | "severityNumber"
-        | "execution_time_seconds"
-        | "executionTimeSeconds"
-        | "workflow_version"
-        | "ticket_id"
-        | "client_id" => Slot::Special,
-        _ => Slot::Unknown,
-    }
-}
 
 impl<'a> Plain<'a> {
     /// Reads a record, if it is one of these.
@@ -117,16 +69,24 @@ impl<'a> Plain<'a> {
         let mut rest = String::new();
         let mut names: Vec<&str> = Vec::new();
         scan.object(&mut |scan, key| {
-            let slot = slot(key);
-            if !matches!(slot, Slot::Unknown | Slot::Special) && scan.null()? {
+            let Some((slot, _)) = vocabulary::place(key) else {
+                if vocabulary::is_of_workflow(key) {
+                    return None;
+                }
+                names.push(key);
+                push_name(&mut rest, key);
+                return scan.value(&mut rest, 1);
+            };
+            if scan.null()? {
                 return Some(());
             }
             match slot {
-                Slot::Text(nth) => first(texts.get_mut(nth)?, scan.string()?),
                 Slot::Service => first(&mut service, scan.string()?),
+                Slot::Level if vocabulary::is_otlp_level(key) => None,
                 Slot::Level => first(&mut level, level_of(unquoted(scan.string()?)?)?),
                 Slot::Timestamp => first(&mut timestamp, time_of(scan)?),
                 Slot::Status => first(&mut status, scan.integer()?),
+                Slot::Duration if vocabulary::is_in_seconds(key) => None,
                 Slot::Duration => first(&mut duration, scan.number()?),
                 Slot::Tags => first(&mut tags, scan.strings()?),
                 Slot::Metadata => {
@@ -136,12 +96,8 @@ impl<'a> Plain<'a> {
                     names.extend(own);
                     first(&mut metadata, text)
                 }
-                Slot::Special => None,
-                Slot::Unknown => {
-                    names.push(key);
-                    push_name(&mut rest, key);
-                    scan.value(&mut rest, 1)
-                }
+                // A slot that is none of these goes the long way.
+                text => first(texts.get_mut(text as usize)?, scan.string()?),
             }
         })?;
         scan.end()?;
@@ -199,7 +155,7 @@ impl<'a> Plain<'a> {
         for part in head {
             row.extend_from_slice(part.as_bytes());
         }
-        for (nth, (name, value)) in TEXTS.iter().zip(self.texts).enumerate() {
+        for (nth, (slot, value)) in TEXTS.iter().zip(self.texts).enumerate() {
             if nth == SOURCE_BEFORE {
                 put(row, "source_type", source(ctx.source));
             }
@@ -210,7 +166,7 @@ impl<'a> Plain<'a> {
                     row.extend_from_slice(b".0");
                 }
             }
-            put_some(row, name, value);
+            put_some(row, slot.stored(), value);
         }
         for (name, text, [open, close]) in
             [("tags", &self.tags, ["[", "]"]), ("metadata", &self.metadata, ["{", "}"])]

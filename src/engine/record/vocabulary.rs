@@ -5,15 +5,13 @@
 
 use serde_json::{Map, Value};
 
-/// What the spellings lead to; each slot is read by one line of `normalise`.
+/// What the spellings lead to; each slot is read by one line of `normalise`. Texts come first, in the order in
+/// which they are stored: `plain` counts on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
-    Service,
-    Component,
     Message,
-    Level,
-    Timestamp,
     Environment,
+    Component,
     Endpoint,
     Method,
     Category,
@@ -25,9 +23,12 @@ pub(super) enum Slot {
     StackTrace,
     Logger,
     Thread,
+    Host,
+    Service,
+    Level,
+    Timestamp,
     Status,
     Duration,
-    Host,
     Tags,
     Metadata,
 }
@@ -36,7 +37,7 @@ const SLOTS: usize = Slot::Metadata as usize + 1;
 
 impl Slot {
     /// The name under which a record is stored with it.
-    const fn stored(self) -> &'static str {
+    pub(super) const fn stored(self) -> &'static str {
         match self {
             Self::Service => "service",
             Self::Component => "component",
@@ -68,6 +69,36 @@ impl Slot {
 pub fn stored_name(spelling: &str) -> Option<&'static str> {
     place(spelling).map(|(slot, _)| slot.stored())
 }
+
+/// The slot of a spelling, and its place among those of the slot.
+pub(super) fn place(key: &str) -> Option<(Slot, usize)> {
+    let mut seat = seat_of(key.as_bytes());
+    // Fewer than all seats are taken, so this comes to an empty one.
+    while let Some(spelling) = INDEX.get(seat)? {
+        if spelling.text == key {
+            return Some((spelling.slot, spelling.rank));
+        }
+        seat = (seat + 1) % SEATS;
+    }
+    None
+}
+
+/// Whether a level under this spelling is one of OTLP's numbers.
+pub(super) fn is_otlp_level(key: &str) -> bool {
+    matches!(key, "severity_number" | "severityNumber")
+}
+
+/// Whether a duration under this spelling is in seconds.
+pub(super) fn is_in_seconds(key: &str) -> bool {
+    matches!(key, "execution_time_seconds" | "executionTimeSeconds")
+}
+
+/// Whether an unknown field of this name makes a record a workflow's report.
+pub(super) fn is_of_workflow(key: &str) -> bool {
+    WORKFLOW.contains(&key)
+}
+
+const WORKFLOW: [&str; 3] = ["workflow_version", "ticket_id", "client_id"];
 
 /// When several spellings of one field are sent, the first of its line is taken.
 pub(super) const VOCABULARY: &[(Slot, &[&str])] = &[
@@ -107,6 +138,49 @@ pub(super) const VOCABULARY: &[(Slot, &[&str])] = &[
     (Slot::Metadata, &["metadata"]),
 ];
 
+#[derive(Clone, Copy)]
+struct Spelling {
+    text: &'static str,
+    slot: Slot,
+    rank: usize,
+}
+
+/// About two for each spelling.
+const SEATS: usize = 128;
+
+/// The vocabulary by its letters: every field of every log is looked up. A spelling sits where `seat_of` leads,
+/// or on the next empty seat.
+static INDEX: [Option<Spelling>; SEATS] = index();
+
+#[expect(clippy::indexing_slicing, reason = "the compiler runs it: out of bounds does not build")]
+const fn index() -> [Option<Spelling>; SEATS] {
+    let mut seats = [None; SEATS];
+    let mut line = 0;
+    while line < VOCABULARY.len() {
+        let (slot, spellings) = VOCABULARY[line];
+        let mut rank = 0;
+        while rank < spellings.len() {
+            let text = spellings[rank];
+            let mut seat = seat_of(text.as_bytes());
+            while seats[seat].is_some() {
+                seat = (seat + 1) % SEATS;
+            }
+            seats[seat] = Some(Spelling { text, slot, rank });
+            rank += 1;
+        }
+        line += 1;
+    }
+    seats
+}
+
+/// The factors are those of a few thousand tried with which the fewest spellings want the same seat.
+const fn seat_of(key: &[u8]) -> usize {
+    match (key.first(), key.last()) {
+        (Some(first), Some(last)) => (*first as usize * 19 + *last as usize * 13 + key.len() * 35) % SEATS,
+        _ => 0,
+    }
+}
+
 /// One value with the spelling it came under.
 pub(super) struct Found {
     pub(super) key: String,
@@ -139,7 +213,7 @@ impl Sorted {
 
     /// A workflow's report has its own rules for what it must carry.
     pub(super) fn is_workflow(&self) -> bool {
-        ["workflow_version", "ticket_id", "client_id"].iter().any(|key| self.scalar(key).is_some())
+        WORKFLOW.iter().any(|key| self.scalar(key).is_some())
     }
 
     /// The text of an unknown field that is a string, a number or a boolean.
@@ -171,12 +245,6 @@ pub(super) fn scalar_text(value: &Value) -> Option<String> {
     }
 }
 
-fn place(key: &str) -> Option<(Slot, usize)> {
-    VOCABULARY.iter().find_map(|(slot, spellings)| {
-        spellings.iter().position(|spelling| *spelling == key).map(|rank| (*slot, rank))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -199,6 +267,29 @@ mod tests {
                 assert_eq!(stored_name(spelling), Some(slot.stored()));
             }
             assert!(spellings.contains(&slot.stored()), "{slot:?}");
+        }
+        let spellings = VOCABULARY.iter().map(|(_, spellings)| spellings.len()).sum::<usize>();
+        assert_eq!(INDEX.iter().flatten().count(), spellings);
+        assert!(spellings < SEATS);
+    }
+
+    #[test]
+    fn what_is_nearly_a_spelling_has_no_place() {
+        for spelling in VOCABULARY.iter().flat_map(|(_, spellings)| *spellings) {
+            for near in [
+                spelling.to_uppercase(),
+                format!("{spelling}_"),
+                format!(" {spelling}"),
+                // Mostly of the same length, first and last letter.
+                spelling.replace('_', "-"),
+                spelling.replace('e', "E"),
+            ] {
+                let known = VOCABULARY.iter().any(|(_, spellings)| spellings.contains(&near.as_str()));
+                assert_eq!(place(&near).is_some(), known, "{near}");
+            }
+        }
+        for key in ["", "x", "id", "source_type", "ünï", "client_id"] {
+            assert_eq!(place(key), None, "{key}");
         }
     }
 

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::engine::record::normalise::{RawRecord, normalise};
+use crate::engine::record::{
+    normalise::{RawRecord, normalise},
+    vocabulary::VOCABULARY,
+};
 
 const NOW: Timestamp = Timestamp::from_ms(1_763_682_436_123);
 
@@ -31,58 +34,38 @@ fn check(json: &str) -> bool {
 }
 
 #[test]
-fn every_spelling_is_the_one_of_the_vocabulary() {
-    use crate::engine::record::stored_name;
-    for key in [
-        "message",
-        "msg",
-        "body",
-        "text",
-        "env",
-        "path",
-        "requestPath",
-        "request_method",
-        "requestId",
-        "traceId",
-        "spanId",
-        "userId",
-        "errorType",
-        "stackTrace",
-        "loggerName",
-        "threadName",
-        "hostname",
-        "category",
-        "serviceName",
-        "application",
-        "severityText",
-        "log_level",
-        "executedAt",
-        "@timestamp",
-        "ts",
-        "statusCode",
-        "durationMs",
-        "tags",
-        "metadata",
-        "severity_number",
-        "executionTimeSeconds",
-        "anything",
-        "source_type",
-        "id",
-    ] {
-        let by_slot = match slot(key) {
-            Slot::Text(nth) => Some(TEXTS[nth]),
-            Slot::Service => Some("service"),
-            Slot::Level => Some("level"),
-            Slot::Timestamp => Some("timestamp"),
-            Slot::Status => Some("status"),
-            Slot::Duration => Some("duration_ms"),
-            Slot::Tags => Some("tags"),
-            Slot::Metadata => Some("metadata"),
-            Slot::Special => stored_name(key),
-            Slot::Unknown => None,
+fn every_spelling_leads_where_the_long_way_leads_it() {
+    for (slot, spelling) in VOCABULARY.iter().flat_map(|(slot, all)| all.iter().map(move |one| (*slot, *one)))
+    {
+        let value = match slot {
+            Slot::Service => "\"shop\"",
+            Slot::Level => "\"WARN\"",
+            Slot::Timestamp => "1763682430000",
+            Slot::Status => "404",
+            Slot::Duration => "2.5",
+            Slot::Tags => "[\"a\"]",
+            Slot::Metadata => "{\"a\":1}",
+            _ => "\"x\"",
         };
-        assert_eq!(by_slot, stored_name(key), "{key}");
+        let mut fields = vec![format!("\"{spelling}\":{value}")];
+        for (other, field) in [(Slot::Service, r#""service":"api""#), (Slot::Message, r#""message":"m""#)] {
+            if slot != other {
+                fields.push(field.to_owned());
+            }
+        }
+        let json = format!("{{{}}}", fields.join(","));
+        let otherwise =
+            ["severity_number", "severityNumber", "execution_time_seconds", "executionTimeSeconds"];
+        assert_eq!(check(&json), !otherwise.contains(&spelling), "{json}");
     }
+}
+
+#[test]
+fn the_texts_are_the_first_slots() {
+    for (nth, slot) in TEXTS.into_iter().enumerate() {
+        assert_eq!(slot as usize, nth);
+    }
+    assert_eq!(Slot::Service as usize, TEXTS.len());
 }
 
 #[test]
