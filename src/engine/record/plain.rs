@@ -65,6 +65,8 @@ impl<'a> Plain<'a> {
         let (mut service, mut level, mut timestamp) = (None, None, None);
         let (mut status, mut duration, mut tags, mut metadata) = (None, None, None, None);
         let mut texts = [None; TEXTS.len()];
+        // A bit for each slot that has a value.
+        let mut taken = 0_u32;
         // Unknown fields, as metadata is stored, and their names.
         let mut rest = String::new();
         let mut names: Vec<&str> = Vec::new();
@@ -77,28 +79,35 @@ impl<'a> Plain<'a> {
                 push_name(&mut rest, key);
                 return scan.value(&mut rest, 1);
             };
+            // Which of two values counts is not decided here; a `null` of the same name takes one back.
+            let bit = 1_u32 << slot as u32;
+            if taken & bit != 0 {
+                return None;
+            }
             if scan.null()? {
                 return Some(());
             }
+            taken |= bit;
             match slot {
-                Slot::Service => first(&mut service, scan.string()?),
-                Slot::Level if vocabulary::is_otlp_level(key) => None,
-                Slot::Level => first(&mut level, level_of(unquoted(scan.string()?)?)?),
-                Slot::Timestamp => first(&mut timestamp, time_of(scan)?),
-                Slot::Status => first(&mut status, scan.integer()?),
-                Slot::Duration if vocabulary::is_in_seconds(key) => None,
-                Slot::Duration => first(&mut duration, scan.number()?),
-                Slot::Tags => first(&mut tags, scan.strings()?),
+                Slot::Service => service = Some(scan.string()?),
+                Slot::Level if vocabulary::is_otlp_level(key) => return None,
+                Slot::Level => level = Some(level_of(unquoted(scan.string()?)?)?),
+                Slot::Timestamp => timestamp = Some(time_of(scan)?),
+                Slot::Status => status = Some(scan.integer()?),
+                Slot::Duration if vocabulary::is_in_seconds(key) => return None,
+                Slot::Duration => duration = Some(scan.number()?),
+                Slot::Tags => tags = Some(scan.strings()?),
                 Slot::Metadata => {
                     let mut text = String::new();
                     let mut own = Vec::new();
                     scan.members(&mut text, &mut own)?;
                     names.extend(own);
-                    first(&mut metadata, text)
+                    metadata = Some(text);
                 }
                 // A slot that is none of these goes the long way.
-                text => first(texts.get_mut(text as usize)?, scan.string()?),
+                text => *texts.get_mut(text as usize)? = Some(scan.string()?),
             }
+            Some(())
         })?;
         scan.end()?;
         let service = unquoted(service?)?;
@@ -199,11 +208,6 @@ const fn source(source: SourceType) -> &'static str {
         SourceType::Http => "\"http\"",
         SourceType::Tail => "\"tail\"",
     }
-}
-
-/// The value, unless there is one already: which of two spellings counts is not decided here.
-fn first<T>(place: &mut Option<T>, value: T) -> Option<()> {
-    place.replace(value).is_none().then_some(())
 }
 
 fn push_name(to: &mut String, name: &str) {

@@ -57,6 +57,10 @@ fn every_spelling_leads_where_the_long_way_leads_it() {
         let otherwise =
             ["severity_number", "severityNumber", "execution_time_seconds", "executionTimeSeconds"];
         assert_eq!(check(&json), !otherwise.contains(&spelling), "{json}");
+        let absent = json.replacen('{', &format!("{{\"{spelling}\":null,"), 1);
+        assert_eq!(check(&absent), !otherwise.contains(&spelling), "{absent}");
+        let taken_back = format!("{},\"{spelling}\":null}}", json.strip_suffix('}').unwrap());
+        assert!(!check(&taken_back), "{taken_back}");
     }
 }
 
@@ -78,6 +82,8 @@ fn plain_records_go_the_quick_way_and_others_the_long_one() {
         r#"{"service":"api","message":"m","durationMs":1.25,"tags":[],"metadata":{},"host":"h","thread":null}"#,
         r#"{"service":"api","message":"m","metadata":{"a":{"b":[1,-2.5,{"c":null}],"d":true},"e":0.001},"x":{"y":0}}"#,
         r#"{"x":1,"service":"api","message":"m","metadata":{"y":2}}"#,
+        r#"{"service":"api","message":"m","user_id":null,"user_id":"u"}"#,
+        r#"{"service":"api","message":"m","severity_number":null,"trace_id":null,"traceId":"t"}"#,
     ];
     for json in quick {
         assert!(check(json), "{json}");
@@ -94,6 +100,8 @@ fn plain_records_go_the_quick_way_and_others_the_long_one() {
         r#"{"service":"api","message":"\u0041"}"#,
         r#"{"service":"api","message":"\/"}"#,
         r#"{"service":"api","message":"m","msg":"n"}"#,
+        r#"{"service":"api","message":"m","user_id":"u","user_id":null}"#,
+        r#"{"service":"api","message":"m","user_id":"u","userId":null}"#,
         r#"{"service":"api","message":"m","level":"loud"}"#,
         r#"{"service":"api","message":"m","ts":"yesterday"}"#,
         r#"{"service":"api","message":"m","ts":1}"#,
