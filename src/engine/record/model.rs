@@ -27,6 +27,37 @@ pub struct Record {
     pub fields: Box<Fields>,
 }
 
+impl Record {
+    /// The names of all that is stored of one, in that order.
+    pub const FIELDS: [&str; 25] = [
+        "id",
+        "timestamp",
+        "received_at",
+        "service",
+        "level",
+        "message",
+        "environment",
+        "component",
+        "endpoint",
+        "method",
+        "category",
+        "source_type",
+        "correlation_id",
+        "trace_id",
+        "span_id",
+        "user_id",
+        "error_type",
+        "stack_trace",
+        "logger",
+        "thread",
+        "status",
+        "duration_ms",
+        "host",
+        "tags",
+        "metadata",
+    ];
+}
+
 /// The well-known optional fields, then everything else under `metadata`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -121,5 +152,51 @@ impl fmt::Display for Status {
             Self::Code(code) => code.fmt(f),
             Self::Name(name) => name.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_record_that_has_every_field_is_stored_under_these_names() {
+        let text = || Some("x".to_owned());
+        let time = Timestamp::from_ms(1);
+        let record = Record {
+            id: Uuid::nil(),
+            timestamp: time,
+            received_at: time,
+            service: "shop".to_owned(),
+            level: Level::Info,
+            message: "m".to_owned(),
+            // Written out, so that a new field has to be added here.
+            fields: Box::new(Fields {
+                environment: text(),
+                component: text(),
+                endpoint: text(),
+                method: text(),
+                category: text(),
+                source_type: SourceType::Http,
+                correlation_id: text(),
+                trace_id: text(),
+                span_id: text(),
+                user_id: text(),
+                error_type: text(),
+                stack_trace: text(),
+                logger: text(),
+                thread: text(),
+                status: Some(Status::Code(200)),
+                duration_ms: Some(1.5),
+                host: text(),
+                tags: vec!["a".to_owned()],
+                metadata: Map::from_iter([("a".to_owned(), json!(1))]),
+            }),
+        };
+        let stored: Map<String, Value> =
+            serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
+        assert_eq!(stored.keys().collect::<Vec<_>>(), Record::FIELDS);
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     engine::{
         auth::Principal,
         query::{Cells, Field},
+        record::model::Record,
     },
     http::{
         error::Error,
@@ -28,35 +29,6 @@ use crate::{
 
 const MAX_FIELDS: usize = 100;
 const MAX_ROWS: usize = 1_000_000_000;
-
-/// The columns of a table for which none are named: every field there is.
-const COLUMNS: [&str; 25] = [
-    "id",
-    "timestamp",
-    "received_at",
-    "service",
-    "level",
-    "message",
-    "environment",
-    "component",
-    "endpoint",
-    "method",
-    "category",
-    "source_type",
-    "correlation_id",
-    "trace_id",
-    "span_id",
-    "user_id",
-    "error_type",
-    "stack_trace",
-    "logger",
-    "thread",
-    "status",
-    "duration_ms",
-    "host",
-    "tags",
-    "metadata",
-];
 
 pub(in crate::http) async fn export(
     State(app): State<App>,
@@ -82,7 +54,8 @@ pub(in crate::http) async fn export(
             (Form::Fields(Cells::new(fields)), "application/x-ndjson", "logs.ndjson")
         }
         (Some("csv"), fields) => {
-            let fields = fields.unwrap_or_else(|| COLUMNS.map(str::to_owned).to_vec());
+            // Every field there is, where none are named.
+            let fields = fields.unwrap_or_else(|| Record::FIELDS.map(str::to_owned).to_vec());
             (Form::Csv(Cells::new(fields)), "text/csv; charset=utf-8", "logs.csv")
         }
         (Some(other), _) => {
