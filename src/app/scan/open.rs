@@ -182,7 +182,8 @@ impl Cache {
     }
 
     /// About the bytes it holds.
-    pub fn weight(&self) -> usize {
+    #[cfg(test)]
+    fn weight(&self) -> usize {
         self.lock().bytes
     }
 }
@@ -243,3 +244,6 @@ async fn read(
     app.segments.put(&held);
     Ok(Ok(held))
 }
+
+#[cfg(test)]
+mod tests;
