@@ -13,22 +13,29 @@ const ROUNDS = 10;
 /** Clients that send batches, how many of them a round and how long; then those that send lone logs. */
 const BATCHES = { clients: 3, a_round: 4, logs: 15 };
 const LONE = { clients: 3, a_round: 5 };
-const READERS = 3;
+const READERS = 2;
+/** Readers that do nothing but count, how often they do a round, and how often the shard is flushed meanwhile. */
+const COUNTERS = 4;
+const COUNTED = 25;
+const FLUSHES = 12;
 
 test("each acknowledged log is found exactly once, while others arrive and everything moves", async (context) => {
   const t = await startTimberline();
   context.after(() => t.dispose());
   const ledger = new Ledger(t);
-  const readers = Array.from({ length: READERS }, (_, n) => new Reader(t, ledger, n + 1));
+  const readers = times(READERS, (n) => new Reader(t, ledger, n + 1));
+  const counters = times(COUNTERS, (n) => new Reader(t, ledger, n + 1 + READERS));
   let segments = 0;
   for (let round = 1; round <= ROUNDS; round += 1) {
     await Promise.all([
       ...times(BATCHES.clients, (client) => repeat(BATCHES.a_round, () => ledger.sendBatch(`batch-${client}`))),
       ...times(LONE.clients, (client) => repeat(LONE.a_round, () => ledger.sendOne(`lone-${client}`))),
       ...readers.map((reader) => repeat(2, () => reader.check(`round ${round}`))),
+      // A flush takes moments: who counts all the while meets it at every step.
+      repeat(FLUSHES, async () => (segments += (await flush(t)).segments)),
+      ...counters.map((counter) => repeat(COUNTED, (nth) => counter.count(COUNTS[nth % 2], `round ${round}`))),
       // The hour is not over, but for a clock that is ahead; every third time two run at once.
       repeat(3, async (nth) => {
-        segments += (await flush(t)).segments;
         const runs = await Promise.all(times(nth === 2 ? 2 : 1, () => t.cron(COMPACTION, Date.now() + 2 * HOUR)));
         assert.deepEqual(runs.map(({ outcome }) => outcome), runs.map(() => "ok"));
       }),
@@ -105,7 +112,7 @@ class Reader {
 
   async check(when) {
     await this.#walk(when);
-    for (const question of COUNTS) await this.#count(question, when);
+    for (const question of COUNTS) await this.count(question, when);
     for (let n = 0; n < 4 && this.#ledger.acknowledged.length > 0; n += 1) {
       const { acknowledged } = this.#ledger;
       await this.#lookUp(acknowledged[Math.floor(this.#random() * acknowledged.length)], when);
@@ -132,7 +139,7 @@ class Reader {
     assert.ok(found.length <= this.#ledger.sent, `${when}: ${found.length} found of ${this.#ledger.sent}`);
   }
 
-  async #count({ path, sum }, when) {
+  async count({ path, sum }, when) {
     const least = Math.max(this.#ledger.acknowledged.length, this.#most.get(path) ?? 0);
     const body = await get(this.#t, path);
     const count = sum(body);
