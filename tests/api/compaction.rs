@@ -31,16 +31,12 @@ pub(crate) async fn entries(service: &Service) -> Vec<CatalogEntry> {
     service.world.catalog.walk(&WalkFrom::default(), 10_000, Only::All).await.unwrap()
 }
 
-fn objects(service: &Service) -> BTreeSet<String> {
-    service.world.objects.keys().into_iter().filter(|key| key.starts_with("logs/")).collect()
-}
-
 /// Objects and catalog name the same segments, when what was noted is deleted.
 async fn agree(service: &Service, context: &str) {
     service.world.turn_clock(DAY_MS + 1);
     sweep(&service.app, service.app.now()).await.unwrap();
     assert_eq!(service.world.catalog.noted(), [""; 0], "{context}");
-    assert_eq!(objects(service), service.world.catalog.keys().into_iter().collect(), "{context}");
+    service.agrees(context);
 }
 
 /// Segments of a minute each, in the hour before now, of two classes and services.
@@ -99,10 +95,10 @@ async fn an_hours_segments_become_one_of_each_class_and_readers_see_the_same() {
         assert!(one["r2_key"].as_str().unwrap().contains("merged-"), "{one}");
     }
     // The old objects are there for a day, for readers that hold the old entries.
-    assert_eq!(objects(&service).len(), 47);
+    assert_eq!(service.world.objects.keys().len(), 47);
     service.world.turn_clock(DAY_MS - MINUTE_MS);
     sweep(&service.app, service.app.now()).await.unwrap();
-    assert_eq!(objects(&service).len(), 47);
+    assert_eq!(service.world.objects.keys().len(), 47);
     agree(&service, "a day later").await;
     service.holds_exactly(&ids, "a day later").await;
     // The footer of what was made says of what, and the entry how far that reached.
@@ -137,6 +133,10 @@ async fn a_segment_a_minute_stays_below_a_hundred_rows_a_day() {
     let service = Service::new();
     let mut ids = Vec::new();
     let mut most = 0;
+    let calls = || {
+        ["objects.put", "objects.get", "objects.get_range", "catalog.replace"]
+            .map(|verb| service.world.calls(verb))
+    };
     for minute in 0..24 * 60 + 20_u64 {
         if minute < 24 * 60 {
             ids.push(service.store(&log(&format!("s{}", minute % 5), &format!("minute {minute}"))).await);
@@ -144,11 +144,9 @@ async fn a_segment_a_minute_stays_below_a_hundred_rows_a_day() {
         }
         service.world.turn_clock(MINUTE_MS);
         if (minute + 1) % 60 == 17 {
-            let before = ["objects.put", "objects.get", "objects.get_range", "catalog.replace"]
-                .map(|verb| service.world.calls(verb));
+            let before = calls();
             let made = run(&service).await.segments_made;
-            let after = ["objects.put", "objects.get", "objects.get_range", "catalog.replace"]
-                .map(|verb| service.world.calls(verb));
+            let after = calls();
             assert_eq!((after[0] - before[0], after[3] - before[3]), (made, made));
             assert!(made <= 1 && after[1] - before[1] <= 84 && after[2] == before[2], "{before:?} {after:?}");
         }
@@ -160,7 +158,7 @@ async fn a_segment_a_minute_stays_below_a_hundred_rows_a_day() {
     }
     service.holds_exactly(&ids, "the day").await;
     assert_eq!(entries(&service).await.len(), 1, "the day is over");
-    let (puts, gets) = (service.world.calls("objects.put"), service.world.calls("objects.get"));
+    let [puts, gets, ..] = calls();
     agree(&service, "the day").await;
     let written = service.world.catalog.rows_written();
     assert!(most <= 24, "{most}");

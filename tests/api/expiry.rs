@@ -28,13 +28,6 @@ async fn run_at(service: &Service, ms: u64) -> Expired {
     expire(&service.app, Timestamp::from_ms(ms.try_into().unwrap())).await.unwrap()
 }
 
-/// Objects and catalog name the same segments.
-fn agree(service: &Service, context: &str) {
-    let mut catalog = service.world.catalog.keys();
-    catalog.sort();
-    assert_eq!(service.world.objects.keys(), catalog, "{context}");
-}
-
 async fn messages(service: &Service) -> Vec<String> {
     let mut all: Vec<String> =
         service.all().await.iter().map(|one| one["message"].as_str().unwrap().to_owned()).collect();
@@ -60,7 +53,7 @@ async fn each_service_is_kept_for_its_own_ttl() {
         let expected = (3 - left - gone) as u64;
         assert_eq!(run_at(&service, now).await, deleted(expected, expected), "day {day}");
         assert_eq!(messages(&service).await.len(), left, "day {day}");
-        agree(&service, "by TTL");
+        service.agrees("by TTL");
         assert_eq!(run_at(&service, now).await, Expired::default(), "twice on day {day}");
     }
 }
@@ -72,7 +65,7 @@ async fn the_deployments_default_is_used_for_services_without_a_ttl() {
     service.flush().await;
     assert_eq!(run_at(&service, NOW_MS + 5 * DAY_MS).await, Expired::default());
     assert_eq!(run_at(&service, NOW_MS + 5 * DAY_MS + 1).await, deleted(1, 1));
-    agree(&service, "default");
+    service.agrees("default");
 }
 
 /// A segment of two services in one class, one of which has its TTL lowered afterwards.
@@ -117,7 +110,7 @@ async fn a_ttl_lowered_afterwards_takes_the_old_rows_out_of_their_segment() {
     service.put("/api/v1/logs/config/api", &json!({"ttl_days": 3})).await.ok();
     service.world.turn_clock(DAY_MS + 1);
     assert_eq!(run(&service).await, Expired::default());
-    agree(&service, "grace is over");
+    service.agrees("grace is over");
     service.world.turn_clock(60 * DAY_MS);
     assert_eq!(run(&service).await, deleted(1, 3));
     assert_eq!(service.world.objects.keys(), [""; 0]);
@@ -172,7 +165,7 @@ async fn an_expiry_stopped_anywhere_is_run_again() {
                 service.world.turn_clock(DAY_MS + 60_000);
                 run(&service).await;
                 assert_eq!(messages(&service).await, ["api 2", "web 0", "web 1"], "{context}");
-                agree(&service, &context);
+                service.agrees(&context);
             }
         }
     }
@@ -197,7 +190,7 @@ async fn a_batch_is_no_larger_than_it_is_set_to_be() {
     service.world.turn_clock(2 * DAY_MS);
     assert_eq!(run(&service).await, deleted(7, 7));
     assert_eq!((service.world.calls("catalog.replace"), service.world.calls("objects.delete")), (4, 4));
-    agree(&service, "in batches");
+    service.agrees("in batches");
 }
 
 async fn store_for(service: &Service, tenant: &str, message: &str) {
@@ -220,7 +213,7 @@ async fn a_tenants_settings_touch_no_other_tenant() {
     assert_eq!(run(&service).await, deleted(1, 1));
     let left = service.world.catalog.keys();
     assert!(left.len() == 2 && left.iter().all(|key| !key.starts_with("logs/default/")), "{left:?}");
-    agree(&service, "tenants");
+    service.agrees("tenants");
     // And what is another tenant's is not read.
     assert_eq!(messages(&service).await, [""; 0]);
 }

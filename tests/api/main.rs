@@ -199,6 +199,13 @@ impl Service {
             services["data"].as_array().unwrap().iter().map(|one| one["total"].as_u64().unwrap()).sum();
         assert_eq!(total, ids.len() as u64, "{context}: {services}");
     }
+
+    /// Demands that objects and catalog name the same segments, and that there are no other objects.
+    pub(crate) fn agrees(&self, context: &str) {
+        let mut catalog = self.world.catalog.keys();
+        catalog.sort();
+        assert_eq!(self.world.objects.keys(), catalog, "{context}");
+    }
 }
 
 pub(crate) fn ids(body: &Value) -> Vec<String> {

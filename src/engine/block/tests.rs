@@ -17,7 +17,7 @@ use crate::engine::record::{
     timestamp::Timestamp,
 };
 
-fn id() -> SegmentId {
+pub(super) fn id() -> SegmentId {
     SegmentId {
         tenant: "default".into(),
         class: "d30".into(),

@@ -10,27 +10,15 @@ use uuid::Uuid;
 use super::{END_LEN, write};
 use crate::engine::{
     block::{
-        Block, Corrupt, Footer, HasWord, Kind, MAX_INFLATED_BYTES, MAX_ROW_BYTES, Opened, Segment, SegmentId,
+        Block, Corrupt, Footer, HasWord, Kind, MAX_INFLATED_BYTES, MAX_ROW_BYTES, Opened, Segment,
         footer::Place,
         gzip, reader,
         rows::{self, Row},
+        tests::id,
         view, words,
     },
     record::timestamp::Timestamp,
 };
-
-fn id() -> SegmentId {
-    SegmentId {
-        tenant: "default".into(),
-        class: "d30".into(),
-        shard: 0,
-        first_seq: 1,
-        last_seq: 9,
-        part: 0,
-        generation: 0,
-        merged: None,
-    }
-}
 
 fn read(bytes: &[u8]) -> Result<Vec<u8>, Corrupt> {
     reader::blocks_of(bytes).map(|texts| texts.concat())
