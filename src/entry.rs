@@ -22,7 +22,7 @@ static SERVICE: OnceLock<(App, Router)> = OnceLock::new();
 /// Expiry.
 const DAILY: &str = "0 2 * * *";
 
-/// Compaction. The third cron deletes what both have left for readers, and brings home what is spooled.
+/// Compaction, and the indexes of what was compacted. The third cron deletes what both have left for readers, and brings home what is spooled.
 const HOURLY: &str = "17 * * * *";
 
 #[event(start)]
@@ -60,7 +60,13 @@ async fn run_jobs(event: &ScheduledEvent, env: &Env) -> Result<()> {
     let failed = |error: app::Error| worker::Error::from(error.to_string());
     match event.cron().as_str() {
         DAILY => drop(jobs::expire::expire(app, now).await.map_err(failed)?),
-        HOURLY => drop(jobs::compact::compact(app, now).await.map_err(failed)?),
+        HOURLY => {
+            let compacted = jobs::compact::compact(app, now).await;
+            // What was compacted before can be indexed, whatever has failed now.
+            let indexed = jobs::index::index(app, now).await;
+            compacted.map_err(failed)?;
+            indexed.map_err(failed)?;
+        }
         _ => {
             jobs::expire::sweep(app, now).await.map_err(failed)?;
             jobs::spool::drain(app).await.map_err(failed)?;

@@ -13,6 +13,7 @@ async fn the_fakes_keep_the_contract_of_the_ports() {
     let world = World::at(1_763_682_436_123);
     assert_eq!(contract::objects(&*world.objects).await, Ok(()));
     assert_eq!(contract::catalog(&*world.catalog).await, Ok(()));
+    assert_eq!(contract::partitions(&*world.catalog, &*world.catalog).await, Ok(()));
     let log = world.shards.log(&ShardName { tenant: Tenant::default_tenant(), number: 0 });
     assert_eq!(contract::shard_log(&*log, world.now_ms() + 1).await, Ok(()));
     assert_eq!(log.tables(), Ok(Vec::new()));

@@ -26,7 +26,7 @@ pub use error::Error;
 
 use crate::{
     engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
-    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Random, ShardName, Shards},
+    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Partitions, Random, ShardName, Shards},
 };
 
 /// Everything a use case works with. Cloning it is cheap.
@@ -34,6 +34,7 @@ use crate::{
 pub struct App {
     pub settings: Arc<Settings>,
     pub catalog: Arc<dyn Catalog>,
+    pub partitions: Arc<dyn Partitions>,
     pub objects: Arc<dyn ObjectStore>,
     pub shards: Arc<dyn Shards>,
     pub clock: Arc<dyn Clock>,
@@ -43,6 +44,7 @@ pub struct App {
     pub configs: Arc<configs::Cache>,
     pub health: Arc<health::Cache>,
     pub segments: Arc<scan::Cache>,
+    pub indexes: Arc<scan::IndexCache>,
 }
 
 impl App {

@@ -1,6 +1,7 @@
 //! The catalog's segments made again from the bucket alone: what is missing comes back, and what has no object
 //! goes. It may run beside everything else, and as often as one likes.
 
+mod indexes;
 mod stand;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -39,7 +40,9 @@ const PAGE: usize = 5_000;
 pub struct Rebuilt {
     pub segments_added: u64,
     pub rows_added: u64,
-    /// Objects that others stand for: they are noted for removal.
+    /// Partition indexes that are listed again.
+    pub indexes_added: u64,
+    /// Objects that others stand for, and indexes of what is gone: they are noted for removal.
     pub superseded: u64,
     /// Entries whose objects are gone.
     pub entries_removed: u64,
@@ -60,7 +63,8 @@ struct There {
 
 /// Goes on behind the key that an earlier call ended with.
 pub async fn rebuild(app: &App, behind: Option<&str>) -> Result<Rebuilt, Error> {
-    let there = There { objects: objects(app).await?, listed: listed(app).await?, noted: noted(app).await? };
+    let there =
+        There { objects: objects(app, "logs/").await?, listed: listed(app).await?, noted: noted(app).await? };
     let mut rebuilt = Rebuilt::default();
     let mut left = MAX_READ;
     let missing = |key: &&String| !there.listed.contains(*key) && !there.noted.contains(*key);
@@ -84,14 +88,15 @@ pub async fn rebuild(app: &App, behind: Option<&str>) -> Result<Rebuilt, Error> 
         }
     }
     forget_what_is_gone(app, &there, &mut rebuilt).await?;
+    indexes::again(app, &mut rebuilt).await?;
     Ok(rebuilt)
 }
 
-async fn objects(app: &App) -> Result<BTreeMap<String, u64>, Error> {
+async fn objects(app: &App, folder: &str) -> Result<BTreeMap<String, u64>, Error> {
     let mut objects = BTreeMap::new();
     let mut cursor: Option<String> = None;
     loop {
-        let page = app.objects.list("logs/", cursor.as_deref()).await?;
+        let page = app.objects.list(folder, cursor.as_deref()).await?;
         objects.extend(page.objects.into_iter().map(|object| (object.key, object.size_bytes)));
         cursor = page.cursor;
         if cursor.is_none() {

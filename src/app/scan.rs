@@ -1,38 +1,29 @@
 //! Segments: walking those that a read concerns, and handing what they hold to whoever asks. What is not in
 //! segments yet is in `fresh`.
 
+mod needles;
 mod open;
+mod recent;
 mod run;
+mod segments;
 mod walk;
-
-use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use needles::Cache as IndexCache;
+pub(super) use needles::read as read_index;
 pub use open::{Cache, Held, open};
 pub use run::{Scan, Sink, run};
+pub use segments::Segments;
 
-use super::{App, Error, fresh::Fresh};
+use super::{App, Error};
 use crate::{
-    engine::{
-        block::{
-            Corrupt, Rollup,
-            rows::{self, Row},
-        },
-        query::TimeRange,
-        tenant::Tenant,
+    engine::block::{
+        Corrupt,
+        rows::{self, Row},
     },
-    ports::{
-        CatalogEntry,
-        catalog::{After, Detail},
-    },
+    ports::CatalogEntry,
 };
-
-/// Catalog entries of a first page. An entry may take 2 MB, so the pages behind it are as long as the
-/// entries before them were short.
-const FIRST_PAGE: usize = 8;
-const MAX_PAGE: usize = 200;
-const PAGE_BYTES: usize = 2 << 20;
 
 /// List prices: of an R2 class B operation and of a Durable Object request.
 const R2_READ_USD: f64 = 0.36e-6;
@@ -41,6 +32,9 @@ const SHARD_REQUEST_USD: f64 = 0.15e-6;
 /// What reading has cost so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
+    /// Indexes that were asked which segments can hold the words.
+    pub indexes: u64,
+    /// Opened.
     pub segments: u64,
     pub blocks_total: u64,
     pub blocks_read: u64,
@@ -64,6 +58,7 @@ impl Stats {
 
     /// Adds what another search has cost.
     pub fn add(&mut self, other: &Self) {
+        self.indexes += other.indexes;
         self.segments += other.segments;
         self.blocks_total += other.blocks_total;
         self.blocks_read += other.blocks_read;
@@ -81,65 +76,6 @@ impl Stats {
         app.journal.error(&format!("segment {} was passed over: {why}", entry.key));
         self.partial = true;
     }
-}
-
-/// Walks a tenant's segments that overlap a range, newest first, without those that `fresh` covers.
-pub struct Segments<'a> {
-    app: &'a App,
-    tenant: &'a Tenant,
-    range: TimeRange,
-    detail: Detail,
-    page: std::vec::IntoIter<CatalogEntry>,
-    page_len: usize,
-    after: Option<After>,
-    /// The moment of the first page, to which the others keep: a merge between two of them hides nothing.
-    as_of: u64,
-    done: bool,
-}
-
-impl<'a> Segments<'a> {
-    pub fn new(app: &'a App, tenant: &'a Tenant, range: TimeRange, detail: Detail) -> Self {
-        let page = Vec::new().into_iter();
-        Self { app, tenant, range, detail, page, page_len: FIRST_PAGE, after: None, as_of: 0, done: false }
-    }
-
-    pub async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
-        loop {
-            match self.page.next() {
-                Some(entry) if fresh.covers(&entry) => {}
-                Some(entry) => return Ok(Some(entry)),
-                None if self.done => return Ok(None),
-                None => self.turn().await?,
-            }
-        }
-    }
-
-    async fn turn(&mut self) -> Result<(), Error> {
-        let (catalog, range, limit) = (&self.app.catalog, self.range, self.page_len);
-        let page = match &self.after {
-            None => {
-                let page = catalog.segments(self.tenant, range, None, limit, self.detail).await?;
-                self.as_of = page.first().map_or(0, |entry| entry.as_of);
-                page
-            }
-            Some(after) => {
-                catalog.segments_as_of(self.tenant, range, after, self.as_of, limit, self.detail).await?
-            }
-        };
-        self.done = page.len() < self.page_len;
-        self.after =
-            page.last().map(|entry| After { max_time_ms: entry.max_time.as_ms(), key: entry.key.clone() });
-        let bytes: usize = page.iter().map(weight).sum();
-        self.page_len = (PAGE_BYTES * page.len() / bytes.max(1)).clamp(FIRST_PAGE, MAX_PAGE);
-        self.page = page.into_iter();
-        Ok(())
-    }
-}
-
-/// About the bytes that an entry takes in memory.
-fn weight(entry: &CatalogEntry) -> usize {
-    let minutes = |rollup: &Rollup| rollup.counts.values().map(BTreeMap::len).sum::<usize>();
-    1_000 + entry.services.len() * 300 + entry.rollup.as_ref().map_or(0, minutes) * 60
 }
 
 /// Times that a reader begins anew because a segment was replaced under it.

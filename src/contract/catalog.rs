@@ -32,7 +32,7 @@ pub async fn catalog(catalog: &dyn Catalog) -> Result<(), Broken> {
 }
 
 /// A segment of two rows, at these nanoseconds.
-fn entry(tenant: &Tenant, seq: u64, from_ns: i64, to_ns: i64) -> Result<CatalogEntry, Broken> {
+pub(super) fn entry(tenant: &Tenant, seq: u64, from_ns: i64, to_ns: i64) -> Result<CatalogEntry, Broken> {
     let row = |ns: i64, level: Level| {
         let at = Timestamp::from_ns(ns);
         let service = Cow::Borrowed("it's \"quoted\"");
@@ -56,13 +56,13 @@ fn entry(tenant: &Tenant, seq: u64, from_ns: i64, to_ns: i64) -> Result<CatalogE
     Ok(CatalogEntry::of(&segment))
 }
 
-fn plain(entry: &CatalogEntry) -> CatalogEntry {
+pub(super) fn plain(entry: &CatalogEntry) -> CatalogEntry {
     CatalogEntry { rollup: None, ..entry.clone() }
 }
 
-const MS: i64 = 1_000_000;
+pub(super) const MS: i64 = 1_000_000;
 /// 2025-11-20, with a fraction that whole milliseconds do not hold.
-const T: i64 = 1_763_682_436_123_000_000 + 456_789;
+pub(super) const T: i64 = 1_763_682_436_123_000_000 + 456_789;
 
 async fn listing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {
     let all = TimeRange::ALL;

@@ -4,12 +4,14 @@
 
 mod catalog;
 mod objects;
+mod partitions;
 mod shard_log;
 
 use std::fmt::Debug;
 
 pub use catalog::catalog;
 pub use objects::objects;
+pub use partitions::partitions;
 pub use shard_log::shard_log;
 
 use crate::{engine::block::Corrupt, ports::PortError};

@@ -14,6 +14,7 @@ use crate::{
     ports::{
         Catalog, CatalogEntry, PortError,
         catalog::{After, Detail, Only, WalkFrom},
+        partitions::Partition,
     },
 };
 
@@ -25,24 +26,26 @@ pub struct FakeCatalog {
 }
 
 #[derive(Default)]
-struct Tables {
+pub(super) struct Tables {
     /// By tenant, newest row and key, as in D1.
-    segments: BTreeMap<Place, Kept>,
-    removals: BTreeMap<String, Timestamp>,
+    pub(super) segments: BTreeMap<Place, Kept>,
+    /// With their headers, by tenant and number.
+    pub(super) partitions: BTreeMap<(String, u32), (Partition, Vec<u8>)>,
+    pub(super) removals: BTreeMap<String, Timestamp>,
     /// What was taken out of the listings and is noted for removal: with the replacement that took it.
     replaced: BTreeMap<Place, (Kept, u64)>,
     /// How many replacements each tenant has seen.
     epochs: BTreeMap<String, u64>,
     spooled: BTreeMap<String, String>,
     configs: BTreeMap<(String, String), ServiceConfig>,
-    /// As D1 counts: a segment is one and one in its index.
-    rows_written: u64,
+    /// As D1 counts: a segment is one, and one in each of its indexes.
+    pub(super) rows_written: u64,
 }
 
 type Place = (String, i64, String);
 
-struct Kept {
-    entry: CatalogEntry,
+pub(super) struct Kept {
+    pub(super) entry: CatalogEntry,
     /// The replacement that added it, 0 for a flush.
     born: u64,
 }
@@ -50,7 +53,7 @@ struct Kept {
 impl Tables {
     fn add(&mut self, segments: &[CatalogEntry]) {
         for entry in segments.iter().filter(|entry| !self.removals.contains_key(&entry.key)) {
-            self.rows_written += 2;
+            self.rows_written += 3;
             self.segments.entry(place(entry)).or_insert_with(|| Kept { entry: entry.clone(), born: 0 });
         }
     }
@@ -60,20 +63,21 @@ impl Tables {
             return false;
         }
         let tenants: BTreeSet<&String> = gone.iter().map(|entry| &entry.id.tenant).collect();
-        self.rows_written += (tenants.len() + 3 * gone.len() + 3 * new.len()) as u64;
+        self.rows_written += (tenants.len() + 4 * gone.len() + 4 * new.len()) as u64;
         for tenant in tenants {
             *self.epochs.entry(tenant.clone()).or_default() += 1;
         }
         for entry in gone {
             let epoch = self.epoch(&entry.id.tenant);
             if let Some(kept) = self.segments.remove(&place(entry)) {
-                self.replaced.insert(place(entry), (kept, epoch));
+                let entry = CatalogEntry { words_bytes: None, indexed: None, ..kept.entry };
+                self.replaced.insert(place(&entry), (Kept { entry, ..kept }, epoch));
             }
-            self.removals.insert(entry.key.clone(), now);
+            self.removals.extend(entry.object_keys().map(|key| (key, now)));
         }
         for entry in new {
             let born = self.epoch(&entry.id.tenant);
-            self.removals.remove(&entry.key);
+            self.removals.retain(|key, _| entry.object_keys().all(|own| own != *key));
             self.segments.entry(place(entry)).or_insert_with(|| Kept { entry: entry.clone(), born });
         }
         true
@@ -88,12 +92,26 @@ impl Tables {
         limit: usize,
         detail: Detail,
     ) -> Vec<CatalogEntry> {
+        self.list_if(tenant, range, after, as_of, limit, detail, |_| true)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a listing")]
+    pub(super) fn list_if(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        after: Option<&After>,
+        as_of: u64,
+        limit: usize,
+        detail: Detail,
+        wanted: impl Fn(&CatalogEntry) -> bool,
+    ) -> Vec<CatalogEntry> {
         let behind = |entry: &&CatalogEntry| {
             after.is_none_or(|after| {
                 (entry.max_time.as_ms(), entry.key.as_str()) < (after.max_time_ms, after.key.as_str())
             })
         };
-        let all = self.as_of(tenant.as_str(), as_of).into_iter();
+        let all = self.as_of(tenant.as_str(), as_of).into_iter().filter(|entry| wanted(entry));
         let wanted = all.filter(|entry| range.overlaps(entry.min_time, entry.max_time)).filter(behind);
         let shown = wanted.take(limit).map(|entry| CatalogEntry { as_of, ..entry.clone() });
         match detail {
@@ -102,12 +120,12 @@ impl Tables {
         }
     }
 
-    fn behind(&self, from: &WalkFrom) -> impl Iterator<Item = (&Place, &Kept)> {
+    pub(super) fn behind(&self, from: &WalkFrom) -> impl Iterator<Item = (&Place, &Kept)> {
         let from = (from.tenant.clone(), from.max_time_ms, from.key.clone());
         self.segments.range((Bound::Excluded(from), Bound::Unbounded))
     }
 
-    fn epoch(&self, tenant: &str) -> u64 {
+    pub(super) fn epoch(&self, tenant: &str) -> u64 {
         self.epochs.get(tenant).copied().unwrap_or_default()
     }
 
@@ -121,11 +139,11 @@ impl Tables {
     }
 }
 
-fn place(entry: &CatalogEntry) -> Place {
+pub(super) fn place(entry: &CatalogEntry) -> Place {
     (entry.id.tenant.clone(), entry.max_time.as_ms(), entry.key.clone())
 }
 
-fn without_rollup(entry: &CatalogEntry) -> CatalogEntry {
+pub(super) fn without_rollup(entry: &CatalogEntry) -> CatalogEntry {
     CatalogEntry { rollup: None, ..entry.clone() }
 }
 
@@ -143,6 +161,7 @@ impl FakeCatalog {
         let mut tables = lock(&self.tables);
         if segments {
             tables.segments.clear();
+            tables.partitions.clear();
         }
         if removals {
             tables.removals.clear();
@@ -158,7 +177,7 @@ impl FakeCatalog {
         lock(&self.tables).removals.keys().cloned().collect()
     }
 
-    fn run<T>(&self, call: &str, work: impl FnOnce(&mut Tables) -> T) -> Result<T, PortError> {
+    pub(super) fn run<T>(&self, call: &str, work: impl FnOnce(&mut Tables) -> T) -> Result<T, PortError> {
         self.inner.run(PART, call, || Ok(work(&mut lock(&self.tables))))
     }
 }

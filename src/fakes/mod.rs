@@ -3,6 +3,7 @@
 
 mod catalog;
 mod objects;
+mod partitions;
 mod shards;
 mod world;
 

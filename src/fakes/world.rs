@@ -118,6 +118,7 @@ impl World {
         App {
             settings: Arc::new(settings.unwrap_or_else(|error| panic!("{error}"))),
             catalog: self.catalog.clone(),
+            partitions: self.catalog.clone(),
             objects: self.objects.clone(),
             shards: self.shards.clone(),
             random: clock.clone(),
@@ -127,6 +128,7 @@ impl World {
             configs: Arc::default(),
             health: Arc::default(),
             segments: Arc::default(),
+            indexes: Arc::default(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Runs the contract suite on the real parts: `GET /__contract/{objects,catalog,shard_log}`.
+//! Runs the contract suite on the real parts: `GET /__contract/{objects,catalog,partitions,shard_log}`.
 
 use worker::{Env, Request, Response, Result};
 
@@ -15,6 +15,10 @@ pub(crate) async fn run(request: &Request, env: &Env) -> Result<Option<Response>
     let kept = match part {
         "objects" => contract::objects(&R2Objects::new(env.bucket("BUCKET")?)).await,
         "catalog" => contract::catalog(&D1Catalog::new(env.d1("DB")?)).await,
+        "partitions" => {
+            let catalog = D1Catalog::new(env.d1("DB")?);
+            contract::partitions(&catalog, &catalog).await
+        }
         "shard_log" => {
             let shard = ShardName { tenant: Tenant::default_tenant(), number: 99 };
             let stubs = ShardStubs::new(env.durable_object("SHARD")?);

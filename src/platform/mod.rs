@@ -21,9 +21,11 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
     let settings = Settings::read(text).map_err(|error| error.to_string())?;
     let part = |error: worker::Error| error.to_string();
     let clock = Arc::new(clock::Platform);
+    let catalog = Arc::new(d1::D1Catalog::new(env.d1("DB").map_err(part)?));
     Ok(App {
         settings: Arc::new(settings),
-        catalog: Arc::new(d1::D1Catalog::new(env.d1("DB").map_err(part)?)),
+        catalog: catalog.clone(),
+        partitions: catalog,
         objects: Arc::new(r2::R2Objects::new(env.bucket("BUCKET").map_err(part)?)),
         shards: Arc::new(durable::client::ShardStubs::new(env.durable_object("SHARD").map_err(part)?)),
         random: clock.clone(),
@@ -33,6 +35,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         configs: Arc::default(),
         health: Arc::default(),
         segments: Arc::default(),
+        indexes: Arc::default(),
     })
 }
 

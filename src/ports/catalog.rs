@@ -6,6 +6,7 @@ use super::PortError;
 use crate::engine::{
     block::{Footer, Rollup, Segment, SegmentId, Summary},
     config::ServiceConfig,
+    index::{Ordinal, names},
     query::TimeRange,
     record::timestamp::Timestamp,
     tenant::Tenant,
@@ -21,6 +22,12 @@ pub struct CatalogEntry {
     pub raw_bytes: u64,
     pub size_bytes: u64,
     pub footer_offset: u64,
+    /// Where the filters begin, which lie before the footer; not known of entries of old.
+    pub filters_offset: Option<u64>,
+    /// The length of the object with its words, as long as it has one: see `engine::index`.
+    pub words_bytes: Option<u64>,
+    /// The index that it is in, and its number there.
+    pub indexed: Option<(u32, Ordinal)>,
     /// The times are whole milliseconds: D1 keeps no finer number exactly. `min_time` is rounded down and
     /// `max_time` up, so the range holds every row.
     pub min_time: Timestamp,
@@ -56,6 +63,9 @@ impl CatalogEntry {
             raw_bytes: footer.raw_bytes,
             size_bytes,
             footer_offset,
+            filters_offset: footer.columns.iter().filter_map(|column| Some(column.filters?.offset)).min(),
+            words_bytes: None,
+            indexed: None,
             min_time: Timestamp::from_ms(footer.min_time.as_ms()),
             max_time: Timestamp::from_ms(footer.max_time.as_ns().saturating_add(999_999) / 1_000_000),
             min_received: footer.min_received,
@@ -64,6 +74,12 @@ impl CatalogEntry {
             rollup: Some(footer.rollup.clone()),
             as_of: 0,
         }
+    }
+
+    /// The keys of its objects.
+    pub fn object_keys(&self) -> impl Iterator<Item = String> {
+        let run = self.words_bytes.and_then(|_| names::run_key(&self.key));
+        [Some(self.key.clone()), run].into_iter().flatten()
     }
 }
 

@@ -54,7 +54,7 @@ async fn flush_fails_at(call: &str, nth: u64, persisted: bool, crash: bool) {
     service.holds_exactly(&ids, &format!("{context}, flushed")).await;
     let state = service.get("/admin/self-healing").await.ok();
     assert_eq!(state["shards"][0]["unflushed_commits"], 0, "{context}");
-    service.agrees(&context);
+    service.agrees(&context).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod cost;
 mod expiry;
 mod faults;
 mod idempotency;
+mod index;
 mod ingest;
 mod large;
 mod long_run;
@@ -20,7 +21,7 @@ mod read;
 mod rebuild;
 mod spool;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
     Router,
@@ -29,7 +30,16 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use timberline::{app::App, fakes::World, http::router};
+use timberline::{
+    app::App,
+    engine::index::names,
+    fakes::World,
+    http::router,
+    ports::{
+        Catalog, Partitions,
+        catalog::{Only, WalkFrom},
+    },
+};
 use tower::ServiceExt;
 
 /// 2025-11-21T00:00:00Z.
@@ -97,6 +107,22 @@ impl Service {
     pub(crate) fn on(world: &World, vars: &[(&str, &str)]) -> Self {
         let app = world.app(vars);
         Self { world: world.clone(), app: app.clone(), router: router(app) }
+    }
+
+    /// An isolate that has nothing in its caches.
+    pub(crate) fn restarted(&self) -> Self {
+        Self::on(&self.world, &[])
+    }
+
+    /// The objects that the catalog names: segments, their words, and indexes.
+    pub(crate) async fn named(&self) -> BTreeSet<String> {
+        let entries = self.world.catalog.walk(&WalkFrom::default(), 100_000, Only::All).await.unwrap();
+        let partitions = self.world.catalog.all().await.unwrap();
+        let parts = partitions.iter().flat_map(|partition| {
+            let parts = 0..partition.parts.lengths().len();
+            parts.map(|part| names::part_key(&partition.name, part))
+        });
+        entries.iter().flat_map(timberline::ports::CatalogEntry::object_keys).chain(parts).collect()
     }
 
     /// Sends a request as it is, without a key of its own.
@@ -201,10 +227,9 @@ impl Service {
     }
 
     /// Demands that objects and catalog name the same segments, and that there are no other objects.
-    pub(crate) fn agrees(&self, context: &str) {
-        let mut catalog = self.world.catalog.keys();
-        catalog.sort();
-        assert_eq!(self.world.objects.keys(), catalog, "{context}");
+    pub(crate) async fn agrees(&self, context: &str) {
+        let there: BTreeSet<String> = self.world.objects.keys().into_iter().collect();
+        assert_eq!(there, self.named().await, "{context}");
     }
 }
 

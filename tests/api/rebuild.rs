@@ -21,7 +21,7 @@ async fn act(service: &Service, behind: Option<&Value>) -> Value {
 }
 
 /// Calls until it is done; the sums, and how many calls.
-async fn rebuild(service: &Service) -> (Value, usize) {
+pub(crate) async fn rebuild(service: &Service) -> (Value, usize) {
     let mut sums = json!({});
     let mut behind = None;
     for calls in 1.. {
@@ -44,7 +44,7 @@ async fn rebuild(service: &Service) -> (Value, usize) {
 async fn agree(service: &Service, context: &str) {
     service.world.turn_clock(DAY_MS + 1);
     timberline::app::jobs::expire::sweep(&service.app, service.app.now()).await.unwrap();
-    service.agrees(context);
+    service.agrees(context).await;
 }
 
 const LOSSES: [(bool, bool); 4] = [(true, true), (true, false), (false, true), (false, false)];

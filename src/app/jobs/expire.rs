@@ -63,7 +63,7 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
             known = Some((tenant, configs));
         }
         for batch in taken_out(app, gone, now).await? {
-            let keys: Vec<String> = batch.iter().map(|entry| entry.key.clone()).collect();
+            let keys: Vec<String> = batch.iter().flat_map(CatalogEntry::object_keys).collect();
             remove(app, &keys).await?;
             expired.segments_deleted += batch.len() as u64;
             expired.rows_deleted += batch.iter().map(|entry| entry.rows).sum::<u64>();
@@ -86,8 +86,11 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<(), Error> {
 }
 
 async fn remove(app: &App, keys: &[String]) -> Result<(), Error> {
-    app.objects.delete(keys).await?;
-    app.catalog.forget_removals(keys).await?;
+    // The bucket deletes so many at once.
+    for some in keys.chunks(1_000) {
+        app.objects.delete(some).await?;
+        app.catalog.forget_removals(some).await?;
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::{
             rows::{self, Row},
             segment::Writer,
         },
+        index::{self, names, run},
         record::{row::RowHead, timestamp::Timestamp},
     },
     ports::CatalogEntry,
@@ -58,8 +59,8 @@ impl<E: Into<Error>> From<E> for Failed {
 
 /// Replaces segments of one folder by one that holds those of their rows that `keep` wants.
 ///
-/// The object's key is noted for removal before the object is written, and no longer when the catalog names
-/// it: whatever stops the run, no object is left that nothing knows of.
+/// The objects' keys are noted for removal before they are written, and no longer when the catalog names
+/// them: whatever stops the run, no object is left that nothing knows of.
 pub(super) async fn replace(
     app: &App,
     sources: &[CatalogEntry],
@@ -70,7 +71,9 @@ pub(super) async fn replace(
     let id = SegmentId::of_merged(&names, app.random.bits())
         .ok_or_else(|| Corrupt::damaged("merge", "its sources are not of one tenant, class and day"))?;
     let key = id.object_key(now);
-    app.catalog.note_removals(std::slice::from_ref(&key), now).await?;
+    let run: Option<String> = names::run_key(&key);
+    let written: Vec<String> = [Some(key), run].into_iter().flatten().collect();
+    app.catalog.note_removals(&written, now).await?;
     let merge = Merge::new(app, sources, id);
     let mut new = Vec::new();
     if let Some(segment) = merge.run(keep).await? {
@@ -82,11 +85,24 @@ pub(super) async fn replace(
     Ok(new.first().map_or(Merged::Empty, |entry| Merged::Done { rows: entry.rows }))
 }
 
-/// Writes the object of a segment; its entry.
+/// Writes the object of a segment, and its words for the index of its partition; its entry.
 async fn store(app: &App, segment: Segment) -> Result<CatalogEntry, Error> {
-    let entry = CatalogEntry::of(&segment);
+    let mut entry = CatalogEntry::of(&segment);
     app.objects.put(&entry.key, segment.bytes).await?;
+    if let Some(key) = names::run_key(&entry.key) {
+        let run = run::encode(&entry.key, segment.words).map_err(index_error)?;
+        entry.words_bytes = Some(run.len() as u64);
+        app.objects.put(&key, run).await?;
+    }
     Ok(entry)
+}
+
+/// What is wrong with an index, as a use case says it.
+pub(super) fn index_error(error: index::Error) -> Error {
+    match error {
+        index::Error::Corrupt(corrupt) => corrupt.into(),
+        other => Corrupt::damaged("index", other.to_string()).into(),
+    }
 }
 
 struct Merge<'a> {

@@ -2,6 +2,7 @@
 
 pub mod compact;
 pub mod expire;
+pub mod index;
 mod merge;
 mod settled;
 pub mod spool;

@@ -1,13 +1,13 @@
 //! Opening segments: their footers, filters and bytes, and what the isolate keeps of them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 
-use super::{Stats, Vanished};
+use super::{Stats, Vanished, recent::Recent};
 use crate::{
     app::{App, Error},
     engine::{
@@ -23,6 +23,9 @@ const WHOLE_BELOW_BYTES: u64 = 512 << 10;
 /// What the isolate keeps of segments, of its 128 MB.
 const MAX_CACHED_BYTES: usize = 32 << 20;
 
+/// Filters up to this size are read with the footer, without being asked for.
+const MAX_FILTERS_BYTES: u64 = 1 << 20;
+
 /// A part up to this size is kept: what a search of few rows reads, and not what an export does.
 const MAX_PART_BYTES: u64 = 512 << 10;
 
@@ -32,6 +35,8 @@ pub struct Held {
     pub opened: Opened,
     /// All of the segment, when it is small.
     whole: Option<Bytes>,
+    /// The filters as they came with the footer, with where they begin; until the first search has taken its own.
+    packed_filters: Mutex<Option<(u64, Bytes)>>,
     filters: Mutex<BTreeMap<u32, Bytes>>,
     /// Parts that have been read, by their offsets.
     parts: Mutex<BTreeMap<u64, Bytes>>,
@@ -42,8 +47,13 @@ impl Held {
         let filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
         self.opened.weight()
             + self.whole.as_ref().map_or(0, Bytes::len)
+            + self.packed_filters().as_ref().map_or(0, |(_, packed)| packed.len())
             + filters.values().map(Bytes::len).sum::<usize>()
             + self.parts().values().map(Bytes::len).sum::<usize>()
+    }
+
+    fn packed_filters(&self) -> MutexGuard<'_, Option<(u64, Bytes)>> {
+        self.packed_filters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn parts(&self) -> MutexGuard<'_, BTreeMap<u64, Bytes>> {
@@ -108,11 +118,22 @@ impl Held {
         let Some(from) = places.iter().map(|(_, place)| place.offset).min() else { return Ok(Ok(())) };
         let end =
             places.iter().map(|(_, place)| place.offset.saturating_add(place.length)).max().unwrap_or(from);
-        let Ok(bytes) = self.fetch(app, from, end - from).await? else { return Ok(Err(Vanished)) };
-        if self.whole.is_none() {
-            stats.r2_reads += 1;
-            stats.bytes_read += bytes.len() as u64;
-        }
+        let packed = self.packed_filters().take();
+        let at_hand = packed.and_then(|(at, packed)| {
+            let range =
+                usize::try_from(from.checked_sub(at)?).ok()?..usize::try_from(end.checked_sub(at)?).ok()?;
+            (range.start <= range.end && range.end <= packed.len()).then(|| packed.slice(range))
+        });
+        let bytes = if let Some(bytes) = at_hand {
+            bytes
+        } else {
+            let Ok(bytes) = self.fetch(app, from, end - from).await? else { return Ok(Err(Vanished)) };
+            if self.whole.is_none() {
+                stats.r2_reads += 1;
+                stats.bytes_read += bytes.len() as u64;
+            }
+            bytes
+        };
         let mut read = Vec::with_capacity(places.len());
         for (column, place) in places {
             let at = usize::try_from(place.offset - from).ok().zip(usize::try_from(place.length).ok());
@@ -136,79 +157,51 @@ impl Filters for AtHand {
 }
 
 /// Segments that the isolate has opened, the ones used last.
-#[derive(Default)]
-pub struct Cache(Mutex<Kept>);
+pub struct Cache(Mutex<Recent<Arc<str>, Arc<Held>>>);
 
-#[derive(Default)]
-struct Kept {
-    segments: HashMap<Arc<str>, (Arc<Held>, usize, u64)>,
-    bytes: usize,
-    uses: u64,
+impl Default for Cache {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(MAX_CACHED_BYTES)))
+    }
 }
 
 impl Cache {
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Recent<Arc<str>, Arc<Held>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn get(&self, key: &str) -> Option<Arc<Held>> {
-        let mut kept = self.lock();
-        kept.uses += 1;
-        let now = kept.uses;
-        let (held, _, used) = kept.segments.get_mut(key)?;
-        *used = now;
-        Some(held.clone())
+        self.lock().get(key)
     }
 
     fn put(&self, held: &Arc<Held>) {
-        let mut kept = self.lock();
-        kept.uses += 1;
-        let (weight, now) = (held.weight(), kept.uses);
-        kept.bytes += weight;
-        if let Some((_, old, _)) = kept.segments.insert(held.key.clone(), (held.clone(), weight, now)) {
-            kept.bytes -= old;
-        }
-        kept.shrink();
+        self.lock().put(held.key.clone(), held.clone(), held.weight());
     }
 
     /// Weighs a segment again of which more is held than before.
     fn weigh(&self, key: &str) {
-        let mut kept = self.lock();
-        let Some((held, weight, _)) = kept.segments.get_mut(key) else { return };
-        let before = std::mem::replace(weight, held.weight());
-        let after = *weight;
-        kept.bytes = (kept.bytes + after).saturating_sub(before);
-        kept.shrink();
+        self.lock().weigh(key, |held| held.weight());
     }
 
     /// About the bytes it holds.
     #[cfg(test)]
     fn weight(&self) -> usize {
-        self.lock().bytes
+        self.lock().weight()
     }
 }
 
-impl Kept {
-    fn shrink(&mut self) {
-        while self.bytes > MAX_CACHED_BYTES {
-            let oldest =
-                self.segments.iter().min_by_key(|(_, (_, _, used))| *used).map(|(key, _)| key.clone());
-            let Some((_, weight, _)) = oldest.and_then(|key| self.segments.remove(&key)) else { return };
-            self.bytes = self.bytes.saturating_sub(weight);
-        }
-    }
-}
-
-/// Opens a segment: its footer is read, and all of it where that is as cheap.
+/// Opens a segment: its footer is read, and all of it where that is as cheap; its filters too, where a search is
+/// likely to ask them.
 pub async fn open(
     app: &App,
     entry: &CatalogEntry,
+    with_filters: bool,
     stats: &mut Stats,
 ) -> Result<Result<Arc<Held>, Vanished>, Error> {
     stats.segments += 1;
     let held = match app.segments.get(&entry.key) {
         Some(held) => held,
-        None => match read(app, entry, stats).await? {
+        None => match read(app, entry, with_filters, stats).await? {
             Ok(held) => held,
             Err(vanished) => return Ok(Err(vanished)),
         },
@@ -220,24 +213,36 @@ pub async fn open(
 async fn read(
     app: &App,
     entry: &CatalogEntry,
+    with_filters: bool,
     stats: &mut Stats,
 ) -> Result<Result<Arc<Held>, Vanished>, Error> {
     let whole = entry.size_bytes <= WHOLE_BELOW_BYTES;
     stats.r2_reads += 1;
+    let filters = entry.filters_offset.filter(|at| {
+        let length = entry.footer_offset.checked_sub(*at);
+        with_filters && length.is_some_and(|length| length <= MAX_FILTERS_BYTES)
+    });
+    let from = if whole { 0 } else { filters.unwrap_or(entry.footer_offset) };
     let read = if whole {
         app.objects.get(&entry.key).await?
     } else {
-        let length = entry.size_bytes.saturating_sub(entry.footer_offset);
-        app.objects.get_range(&entry.key, entry.footer_offset, length).await?
+        app.objects.get_range(&entry.key, from, entry.size_bytes.saturating_sub(from)).await?
     };
     let Some(bytes) = read.map(Bytes::from) else { return Ok(Err(Vanished)) };
     stats.bytes_read += bytes.len() as u64;
-    let tail = if whole { reader::tail_of(&bytes)? } else { &bytes };
+    let tail = if whole {
+        reader::tail_of(&bytes)?
+    } else {
+        let at = usize::try_from(entry.footer_offset.saturating_sub(from)).unwrap_or(usize::MAX);
+        bytes.get(at..).unwrap_or_default()
+    };
     let footer = reader::footer_for_rows(tail)?;
+    let filters = filters.filter(|_| !whole).map(|at| (at, bytes.clone()));
     let held = Arc::new(Held {
         key: entry.key.as_str().into(),
         opened: Opened::new(footer)?,
         whole: whole.then_some(bytes),
+        packed_filters: Mutex::new(filters),
         filters: Mutex::default(),
         parts: Mutex::default(),
     });

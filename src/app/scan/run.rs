@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::future::{join_all, try_join};
 
-use super::{Held, Stats, Vanished, open, open::AtHand, walk::Walk};
+use super::{Held, Stats, Vanished, needles, open, open::AtHand, walk::Walk};
 use crate::{
     app::{
         App, Error,
@@ -97,13 +97,18 @@ pub async fn run<S: Sink>(
 ) -> Result<Result<Option<Timestamp>, Vanished>, Error> {
     let filter = scan.filter;
     let query = Query::new(&filter.expr);
+    let words = query.required_words();
+    let mut looked_up = Stats::default();
     let fresh = fresh::read(app, tenant, filter.time, scan.copies, stats, |text, stats| {
         offer_rows(text, filter, None, sink, stats)
     });
-    let fresh = fresh.await?;
+    let needles = needles::look_up(app, tenant, filter.time, &words, &mut looked_up);
+    // What moves from the shards into segments meanwhile is in no index, and listed behind both.
+    let (fresh, needles) = try_join(fresh, needles).await?;
+    stats.add(&looked_up);
     stats.partial |= fresh.partial;
     sink.pause().await?;
-    let mut walk = Walk::new(app, tenant, scan, &fresh).await?;
+    let mut walk = Walk::new(app, tenant, scan, needles, &fresh).await?;
     while let Some(entry) = walk.next(&fresh).await? {
         if walk.rules_out(filter, &entry) || sink.skips(entry.min_time, entry.max_time) {
             continue;
@@ -168,7 +173,7 @@ async fn segment<S: Sink>(
     sink: &mut S,
     stats: &mut Stats,
 ) -> Result<Result<(), Vanished>, Error> {
-    let Ok(held) = open(app, entry, stats).await? else { return Ok(Err(Vanished)) };
+    let Ok(held) = open(app, entry, query.asks_filters(), stats).await? else { return Ok(Err(Vanished)) };
     let range = scan.filter.time;
     let metas = &held.opened.footer.blocks;
     let in_range = |(nth, block): (usize, &crate::engine::block::BlockMeta)| {

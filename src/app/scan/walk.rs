@@ -1,6 +1,6 @@
 //! The segments of a scan, in its order: a page of the catalog at a time, or listed at once.
 
-use super::{Scan, Segments};
+use super::{Scan, Segments, needles::Needles};
 use crate::{
     app::{App, Error, fresh::Fresh},
     engine::{
@@ -21,9 +21,10 @@ impl<'a> Walk<'a> {
         app: &'a App,
         tenant: &'a Tenant,
         scan: &Scan<'_>,
+        needles: Option<Needles>,
         fresh: &Fresh,
     ) -> Result<Self, Error> {
-        let mut segments = Segments::new(app, tenant, scan.filter.time, scan.detail);
+        let mut segments = Segments::with(app, tenant, scan.filter.time, scan.detail, needles);
         if scan.order == Order::Newest && !scan.unlimited {
             return Ok(Self::Paged(Box::new(segments)));
         }

@@ -70,6 +70,11 @@ pub enum Opened {
 }
 
 impl Header {
+    /// Itself, if it is that of the index with this identity.
+    pub fn of(self, identity: u64) -> Result<Self, Corrupt> {
+        if self.frame.identity == identity { Ok(self) } else { Err(damaged("it is another index's")) }
+    }
+
     /// How many segments the index numbers.
     pub fn segments(&self) -> u32 {
         self.frame.segments

@@ -25,6 +25,9 @@ use crate::engine::block::Corrupt;
 /// Pairs of a zone at the most, but for those of its last word.
 const MAX_ZONE_PAIRS: usize = 1 << 20;
 
+/// Pairs of a zone of a small index.
+const MIN_ZONE_PAIRS: usize = 16 << 10;
+
 /// How an index is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -44,7 +47,13 @@ impl Options {
 
     /// For an index that is made to be merged with a hundred others.
     pub fn to_be_merged(identity: u64) -> Self {
-        Self { zone_pairs: 16 << 10, ..Self::new(identity) }
+        Self { zone_pairs: MIN_ZONE_PAIRS, ..Self::new(identity) }
+    }
+
+    /// For an index of about so many pairs, which may be merged with others or not: small ones have small zones.
+    pub fn for_pairs(identity: u64, pairs: u64) -> Self {
+        let zone_pairs = usize::try_from(pairs / 64).unwrap_or(MAX_ZONE_PAIRS);
+        Self { zone_pairs: zone_pairs.clamp(MIN_ZONE_PAIRS, MAX_ZONE_PAIRS), ..Self::new(identity) }
     }
 }
 
@@ -78,6 +87,8 @@ pub struct Merge {
     /// Of what is written: the zone begins where it ends.
     header: Header,
     ended: bool,
+    /// The source that gave what cannot be read.
+    broken: Option<usize>,
 }
 
 impl Merge {
@@ -109,6 +120,7 @@ impl Merge {
             zone: Vec::new(),
             header: Header { frame, words: 0, pairs: 0, keys: 0, record, end: 0, zones: Vec::new() },
             ended: false,
+            broken: None,
         })
     }
 
@@ -137,6 +149,11 @@ impl Merge {
         &self.header
     }
 
+    /// The source that a step has failed by.
+    pub fn broken(&self) -> Option<usize> {
+        self.broken
+    }
+
     /// Gives a source what it wanted.
     pub fn feed(&mut self, source: usize, bytes: &[u8]) -> Result<(), Error> {
         let source = self.sources.get_mut(source);
@@ -163,7 +180,9 @@ impl Merge {
                 self.zone.reserve_exact(self.zone_pairs + MAX_SEGMENTS);
             }
             self.zone.push(pair);
-            match self.sources.get_mut(nth).map_or(Ok(Next::Done), Source::next)? {
+            let next = self.sources.get_mut(nth).map_or(Ok(Next::Done), Source::next);
+            self.broken = next.is_err().then_some(nth);
+            match next? {
                 Next::Pair(next) => *head = Reverse((next, nth)),
                 Next::Hungry => {
                     PeekMut::pop(head);
@@ -187,7 +206,9 @@ impl Merge {
     fn settle(&mut self) -> Result<(), Corrupt> {
         let mut still = Vec::new();
         for nth in std::mem::take(&mut self.hungry) {
-            match self.sources.get_mut(nth).map_or(Ok(Next::Done), Source::next)? {
+            let next = self.sources.get_mut(nth).map_or(Ok(Next::Done), Source::next);
+            self.broken = next.is_err().then_some(nth);
+            match next? {
                 Next::Pair(pair) => self.heads.push(Reverse((pair, nth))),
                 Next::Hungry => still.push(nth),
                 Next::Done => (),

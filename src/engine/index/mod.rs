@@ -9,6 +9,7 @@
 //! merge  runs and indexes → an index; bounded memory, resumable between zones
 //! lookup a few words → the segments that can hold them
 //! keys   an ordinal → the segment's object key
+//! parts  the objects of an index; plan: which indexes become one
 //! ```
 //!
 //! This room does no I/O: each of its machines says which bytes it wants and is fed them. Invariants: never a
@@ -23,6 +24,8 @@ pub mod lookup;
 pub mod merge;
 pub mod names;
 mod page;
+pub mod parts;
+pub mod plan;
 mod postings;
 pub mod run;
 pub mod source;
@@ -31,6 +34,7 @@ mod zone;
 pub use header::Header;
 pub use lookup::Lookup;
 pub use merge::{Merge, Options, Step};
+pub use parts::Parts;
 pub use source::Source;
 
 use std::ops::Range;

@@ -15,6 +15,8 @@ use crate::engine::block::{
     Block, BlockColumn, Corrupt, HasWord, Kind, Opened, Template, view::filter_may_hold, words,
 };
 
+mod required;
+
 /// Fields of a row's head, which are in no column.
 const HEAD: [&str; 3] = ["id", "timestamp", "received_at"];
 
@@ -74,32 +76,6 @@ impl<'e> Query<'e> {
             matches.push(Wanted { found, words });
         });
         Self { expr, matches }
-    }
-
-    /// Hashes of words of which a matching row must have all; empty when nothing can be said.
-    pub fn required_words(&self) -> Vec<u64> {
-        let mut hashes = Vec::new();
-        self.required(self.expr, &mut hashes);
-        hashes.sort_unstable();
-        hashes.dedup();
-        hashes
-    }
-
-    fn required(&self, expr: &Expr, hashes: &mut Vec<u64>) {
-        match expr {
-            Expr::And(parts) => parts.iter().for_each(|part| self.required(part, hashes)),
-            Expr::Match(found) => {
-                // A JSON number can be written otherwise, and a head's field is in no filter.
-                let numeric = !matches!(found.test, Test::Words(_)) && number_like(&found.test);
-                let head = of_head(found);
-                if !numeric && !head {
-                    let wanted = self.matches.iter().find(|wanted| std::ptr::eq(wanted.found, found));
-                    hashes
-                        .extend(wanted.into_iter().flat_map(|wanted| wanted.words.iter().map(|word| word.1)));
-                }
-            }
-            Expr::All | Expr::Or(_) | Expr::Not(_) => {}
-        }
     }
 
     /// The query of this segment.

@@ -1,10 +1,15 @@
 //! The catalog on D1.
 
+mod partitions;
+mod rows;
+
 use std::slice::from_ref;
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use worker::{D1Database, D1PreparedStatement, D1Result, send::SendFuture, wasm_bindgen::JsValue};
+
+use rows::{SegmentRow, entries};
 
 use super::{meter, port_error};
 use crate::{
@@ -20,11 +25,19 @@ const MAX_ROW_BYTES: usize = 1_900_000;
 
 /// The columns of a listing, but for the roll-up and the moment.
 const COLUMNS: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
-                       size_bytes, footer_offset, services";
+                       size_bytes, footer_offset, filters_offset, services, words_bytes, indexed_in, ordinal";
+
+/// The same of a segment that was replaced: its run and its place in an index are no more.
+const COLUMNS_OF_REMOVED: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
+                                  size_bytes, footer_offset, filters_offset, services, NULL AS words_bytes, \
+                                  NULL AS indexed_in, NULL AS ordinal";
 
 /// The columns of a whole row, the same in `segments` and `removals`.
 const WHOLE: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
-                     size_bytes, footer_offset, services, rollup, tenant, born";
+                     size_bytes, footer_offset, filters_offset, services, rollup, tenant, born";
+
+/// Notes the keys in `?1` for removal at `?2`.
+const NOTE_KEYS: &str = "INSERT OR REPLACE INTO removals (key, noted_ms) SELECT value, ?2 FROM json_each(?1)";
 
 const AS_OF: &str = "coalesce((SELECT epoch FROM epochs WHERE tenant = ?1), 0) AS as_of";
 
@@ -69,7 +82,7 @@ impl D1Catalog {
         Ok(changes)
     }
 
-    /// Inserts a segment where the condition holds, which has its values in `?14` and behind.
+    /// Inserts a segment where the condition holds, which has its values in `?16` and behind.
     fn insert(
         &self,
         entry: &CatalogEntry,
@@ -84,8 +97,8 @@ impl D1Catalog {
         }
         let sql = format!(
             "INSERT OR IGNORE INTO segments (tenant, max_ms, key, min_ms, min_received_ms, max_received_ms, \
-             id, rows, raw_bytes, size_bytes, footer_offset, services, rollup, born) \
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, {born} WHERE {condition}"
+             id, rows, raw_bytes, size_bytes, footer_offset, services, rollup, filters_offset, words_bytes, born) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, {born} WHERE {condition}"
         );
         let mut values = vec![
             entry.id.tenant.as_str().into(),
@@ -101,6 +114,8 @@ impl D1Catalog {
             number(entry.footer_offset),
             services.into(),
             rollup.into(),
+            optional(entry.filters_offset),
+            optional(entry.words_bytes),
         ];
         values.extend_from_slice(more);
         self.statement(&sql, &values)
@@ -114,8 +129,6 @@ impl D1Catalog {
         new: &[CatalogEntry],
         now: Timestamp,
     ) -> Result<Vec<D1PreparedStatement>, worker::Error> {
-        let place =
-            |entry: &CatalogEntry| (entry.id.tenant.clone(), entry.max_time.as_ms(), entry.key.clone());
         let list: JsValue = serde_json::to_string(&gone.iter().map(place).collect::<Vec<_>>())?.into();
         let there = format!("(SELECT count(*) FROM segments WHERE {LISTED}) = json_array_length(?1)");
         let step = "INSERT INTO epochs (tenant, epoch) SELECT DISTINCT value ->> 0, 1 FROM json_each(?1)";
@@ -125,16 +138,21 @@ impl D1Catalog {
              (SELECT epoch FROM epochs WHERE epochs.tenant = segments.tenant) \
              FROM segments WHERE {LISTED} AND {there}"
         );
+        let note_run = format!("{NOTE_KEYS} WHERE {}", there.replace("?1", "?3"));
+        let runs: Vec<String> = gone.iter().flat_map(|entry| entry.object_keys().skip(1)).collect();
         let mut statements =
             vec![self.statement(&step, from_ref(&list))?, self.statement(&note, &[list.clone(), ms(now)])?];
-        let there_behind = there.replace("?1", "?14");
+        if !runs.is_empty() {
+            statements.push(self.statement(&note_run, &[json_list(&runs)?, ms(now), list.clone()])?);
+        }
+        let there_behind = there.replace("?1", "?16");
         for entry in new {
             let born = "(SELECT epoch FROM epochs WHERE tenant = ?1)";
             statements.push(self.insert(entry, born, &there_behind, from_ref(&list))?);
         }
         if !new.is_empty() {
             let stay = "DELETE FROM removals WHERE key IN (SELECT value FROM json_each(?2))";
-            let keys: Vec<String> = new.iter().map(|entry| entry.key.clone()).collect();
+            let keys: Vec<String> = new.iter().flat_map(CatalogEntry::object_keys).collect();
             statements
                 .push(self.statement(&format!("{stay} AND {there}"), &[list.clone(), json_list(&keys)?])?);
         }
@@ -184,7 +202,7 @@ impl D1Catalog {
             "tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 AND (max_ms, key) < (?5, ?6) AND born <= ?7";
         let sql = format!(
             "SELECT {COLUMNS}, {rollup}, ?7 AS as_of FROM segments WHERE {wanted} UNION ALL \
-             SELECT {COLUMNS}, {rollup}, ?7 AS as_of FROM removals WHERE {wanted} AND gone > ?7 \
+             SELECT {COLUMNS_OF_REMOVED}, {rollup}, ?7 AS as_of FROM removals WHERE {wanted} AND gone > ?7 \
              ORDER BY max_ms DESC, key DESC LIMIT ?4"
         );
         let (from_ms, from) = (number(after.max_time_ms.unsigned_abs()), after.key.as_str().into());
@@ -215,6 +233,10 @@ fn number(n: u64) -> JsValue {
     JsValue::from_f64(n as f64)
 }
 
+fn optional(n: Option<u64>) -> JsValue {
+    n.map_or(JsValue::NULL, number)
+}
+
 fn ms(time: Timestamp) -> JsValue {
     number(time.as_ms().unsigned_abs())
 }
@@ -228,50 +250,13 @@ fn json_list(items: &[String]) -> Result<JsValue, worker::Error> {
 }
 
 #[derive(Deserialize)]
-struct SegmentRow {
-    key: String,
-    max_ms: i64,
-    min_ms: i64,
-    min_received_ms: i64,
-    max_received_ms: i64,
-    id: String,
-    rows: u64,
-    raw_bytes: u64,
-    size_bytes: u64,
-    footer_offset: u64,
-    services: String,
-    rollup: Option<String>,
-    #[serde(default)]
-    as_of: u64,
-}
-
-impl SegmentRow {
-    fn entry(self) -> Result<CatalogEntry, worker::Error> {
-        Ok(CatalogEntry {
-            key: self.key,
-            id: serde_json::from_str(&self.id)?,
-            rows: self.rows,
-            raw_bytes: self.raw_bytes,
-            size_bytes: self.size_bytes,
-            footer_offset: self.footer_offset,
-            min_time: Timestamp::from_ms(self.min_ms),
-            max_time: Timestamp::from_ms(self.max_ms),
-            min_received: Timestamp::from_ms(self.min_received_ms),
-            max_received: Timestamp::from_ms(self.max_received_ms),
-            services: serde_json::from_str(&self.services)?,
-            rollup: self.rollup.map(|json| serde_json::from_str(&json)).transpose()?,
-            as_of: self.as_of,
-        })
-    }
-}
-
-fn entries(rows: Vec<SegmentRow>) -> Result<Vec<CatalogEntry>, worker::Error> {
-    rows.into_iter().map(SegmentRow::entry).collect()
-}
-
-#[derive(Deserialize)]
 struct KeyRow {
     key: String,
+}
+
+/// A place in the listing, for a list of them in JSON.
+fn place(entry: &CatalogEntry) -> (&str, i64, &str) {
+    (&entry.id.tenant, entry.max_time.as_ms(), &entry.key)
 }
 
 #[derive(Deserialize)]
@@ -392,8 +377,7 @@ impl Catalog for D1Catalog {
 
     async fn note_removals(&self, keys: &[String], now: Timestamp) -> Result<(), PortError> {
         let work = async {
-            let sql = "INSERT OR REPLACE INTO removals (key, noted_ms) SELECT value, ?2 FROM json_each(?1)";
-            self.run(vec![self.statement(sql, &[json_list(keys)?, ms(now)])?]).await.map(|_| ())
+            self.run(vec![self.statement(NOTE_KEYS, &[json_list(keys)?, ms(now)])?]).await.map(|_| ())
         };
         SendFuture::new(port(work)).await
     }

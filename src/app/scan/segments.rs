@@ -1,0 +1,140 @@
+//! The walk over the segments of a range, as the catalog lists them: a page at a time, and before that those
+//! that the partition indexes point to.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    iter::Peekable,
+    vec::IntoIter,
+};
+
+use super::needles::Needles;
+use crate::{
+    app::{App, Error, fresh::Fresh},
+    engine::{block::Rollup, query::TimeRange, tenant::Tenant},
+    ports::{
+        CatalogEntry,
+        catalog::{After, Detail},
+    },
+};
+
+/// Catalog entries of a first page. An entry may take 2 MB, so the pages behind it are as long as the
+/// entries before them were short.
+const FIRST_PAGE: usize = 8;
+const MAX_PAGE: usize = 200;
+const PAGE_BYTES: usize = 2 << 20;
+
+/// Walks a tenant's segments that overlap a range, newest first, without those that `fresh` covers.
+pub struct Segments<'a> {
+    app: &'a App,
+    tenant: &'a Tenant,
+    range: TimeRange,
+    detail: Detail,
+    needles: Option<Needles>,
+    /// Those that the indexes point to.
+    some: Peekable<IntoIter<CatalogEntry>>,
+    some_keys: HashSet<String>,
+    page: Peekable<IntoIter<CatalogEntry>>,
+    page_len: usize,
+    after: Option<After>,
+    /// The moment of the first page, to which the others keep: a merge between two of them hides nothing.
+    as_of: u64,
+    done: bool,
+}
+
+impl<'a> Segments<'a> {
+    /// All of them.
+    pub fn new(app: &'a App, tenant: &'a Tenant, range: TimeRange, detail: Detail) -> Self {
+        Self::with(app, tenant, range, detail, None)
+    }
+
+    /// Those that can hold the needles, and some more.
+    pub(super) fn with(
+        app: &'a App,
+        tenant: &'a Tenant,
+        range: TimeRange,
+        detail: Detail,
+        needles: Option<Needles>,
+    ) -> Self {
+        Self {
+            app,
+            tenant,
+            range,
+            detail,
+            needles,
+            some: Vec::new().into_iter().peekable(),
+            some_keys: HashSet::new(),
+            page: Vec::new().into_iter().peekable(),
+            page_len: FIRST_PAGE,
+            after: None,
+            as_of: 0,
+            done: false,
+        }
+    }
+
+    pub async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
+        loop {
+            if self.page.peek().is_none() && !self.done {
+                self.turn().await?;
+                continue;
+            }
+            let order = |entry: &CatalogEntry| (entry.max_time.as_ms(), entry.key.clone());
+            let some_first = self
+                .page
+                .peek()
+                .is_none_or(|page| self.some.peek().is_some_and(|some| order(some) > order(page)));
+            let entry = if some_first {
+                let Some(entry) = self.some.next() else { return Ok(None) };
+                entry
+            } else {
+                let Some(entry) = self.page.next() else { return Ok(None) };
+                let known = self.some_keys.contains(&entry.key);
+                if known || self.needles.as_ref().is_some_and(|needles| needles.rules_out(&entry)) {
+                    continue;
+                }
+                entry
+            };
+            if !fresh.covers(&entry) {
+                return Ok(Some(entry));
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Result<(), Error> {
+        let (app, tenant, range, limit, detail) =
+            (self.app, self.tenant, self.range, self.page_len, self.detail);
+        let page = match (&self.needles, &self.after) {
+            (None, None) => {
+                let page = app.catalog.segments(tenant, range, None, limit, detail).await?;
+                self.as_of = page.first().map_or(0, |entry| entry.as_of);
+                page
+            }
+            (None, Some(after)) => {
+                app.catalog.segments_as_of(tenant, range, after, self.as_of, limit, detail).await?
+            }
+            (Some(needles), None) => {
+                let found = app.partitions.candidates(tenant, range, &needles.wanted, limit, detail).await?;
+                self.as_of = found.as_of;
+                self.some_keys = found.some.iter().map(|entry| entry.key.clone()).collect();
+                self.some = found.some.into_iter().peekable();
+                found.page
+            }
+            (Some(needles), Some(after)) => {
+                let (wanted, as_of) = (&needles.wanted, self.as_of);
+                app.partitions.candidates_behind(tenant, range, wanted, after, as_of, limit, detail).await?
+            }
+        };
+        self.done = page.len() < self.page_len;
+        self.after =
+            page.last().map(|entry| After { max_time_ms: entry.max_time.as_ms(), key: entry.key.clone() });
+        let bytes: usize = page.iter().map(weight).sum();
+        self.page_len = (PAGE_BYTES * page.len() / bytes.max(1)).clamp(FIRST_PAGE, MAX_PAGE);
+        self.page = page.into_iter().peekable();
+        Ok(())
+    }
+}
+
+/// About the bytes that an entry takes in memory.
+fn weight(entry: &CatalogEntry) -> usize {
+    let minutes = |rollup: &Rollup| rollup.counts.values().map(BTreeMap::len).sum::<usize>();
+    1_000 + entry.services.len() * 300 + entry.rollup.as_ref().map_or(0, minutes) * 60
+}

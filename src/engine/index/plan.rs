@@ -1,0 +1,105 @@
+//! Which indexes become one. Sizes are told apart by powers of four; as soon as there are four of one size they
+//! are merged. So a word is written anew once for each size, and there are at most three indexes of each.
+
+/// Pairs of an index that is merged no more: 1.6 GB are made of twice as many.
+const FULL_PAIRS: u64 = 1 << 28;
+
+/// Segments of an index that is merged no more.
+const FULL_SEGMENTS: u32 = 1 << 12;
+
+/// Indexes of one size that become one.
+const TOGETHER: usize = 4;
+
+/// How large an index is, or what waits for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub pairs: u64,
+    pub segments: u32,
+}
+
+impl Size {
+    /// `None` when it is full.
+    fn level(self) -> Option<u32> {
+        let is_full = self.pairs >= FULL_PAIRS || self.segments >= FULL_SEGMENTS;
+        (!is_full).then(|| self.pairs.max(1).ilog2() / 2)
+    }
+}
+
+/// Which of these indexes are merged with what waits, by their numbers. What is smaller than that comes along.
+pub fn with_new(known: &[(u32, Size)], new: Size) -> Vec<u32> {
+    let Some(level) = new.level() else { return Vec::new() };
+    let at = |wanted: fn(u32, u32) -> bool| {
+        let of = known.iter().filter(move |(_, size)| size.level().is_some_and(|own| wanted(own, level)));
+        of.map(|(number, _)| *number)
+    };
+    let mut chosen: Vec<u32> = at(|own, new| own < new).collect();
+    let peers: Vec<u32> = at(|own, new| own == new).collect();
+    if peers.len() + 1 >= TOGETHER {
+        chosen.extend(peers);
+    }
+    chosen
+}
+
+/// Which of these indexes are merged with each other, by their numbers; none when it is well as it is.
+pub fn among(known: &[(u32, Size)]) -> Vec<u32> {
+    let mut levels: Vec<(u32, u32)> =
+        known.iter().filter_map(|(number, size)| Some((size.level()?, *number))).collect();
+    levels.sort_unstable();
+    let full = levels.chunk_by(|a, b| a.0 == b.0).find(|level| level.len() >= TOGETHER);
+    full.unwrap_or_default().iter().map(|(_, number)| *number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(pairs: u64) -> Size {
+        Size { pairs, segments: u32::try_from(pairs / 60_000 + 1).unwrap() }
+    }
+
+    #[test]
+    fn few_indexes_are_left_and_words_are_written_few_times() {
+        let (mut known, mut next, mut written, mut fed): (Vec<(u32, Size)>, _, _, _) = (Vec::new(), 0, 0, 0);
+        let mut most = 0;
+        // Two million pairs an hour for a year.
+        for hour in 0..8_760_u64 {
+            let mut new = size(1_500_000 + hour * 7_919 % 1_000_000);
+            fed += new.pairs;
+            let mut chosen = with_new(&known, new);
+            loop {
+                known.retain(|(number, size)| {
+                    let taken = chosen.contains(number);
+                    if taken {
+                        new.pairs += size.pairs;
+                        new.segments += size.segments;
+                    }
+                    !taken
+                });
+                written += new.pairs;
+                known.push((next, new));
+                next += 1;
+                chosen = among(&known);
+                if chosen.is_empty() {
+                    break;
+                }
+                new = Size { pairs: 0, segments: 0 };
+            }
+            most = most.max(known.len());
+        }
+        let pairs: u64 = known.iter().map(|(_, size)| size.pairs).sum();
+        assert_eq!(pairs, fed);
+        let full = usize::try_from(fed / FULL_PAIRS).unwrap();
+        assert!(most <= full + 3 * 4, "{most} indexes, {full} times a full one");
+        assert!(written < 6 * fed, "{written} pairs written for {fed}");
+        assert!(known.iter().all(|(_, size)| size.pairs < 5 * FULL_PAIRS));
+    }
+
+    #[test]
+    fn what_is_full_is_left_alone() {
+        let full = (1, size(FULL_PAIRS));
+        let many = (2, Size { pairs: 1, segments: FULL_SEGMENTS });
+        assert_eq!(with_new(&[full, many, (3, size(5))], size(100_000)), [3]);
+        assert!(among(&[full, full, full, full, many]).is_empty());
+        assert!(with_new(&[(3, size(5))], size(FULL_PAIRS)).is_empty());
+    }
+}

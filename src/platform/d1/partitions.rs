@@ -1,0 +1,447 @@
+//! The catalog's partitions on D1.
+
+use async_trait::async_trait;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::Deserialize;
+use worker::{D1PreparedStatement, send::SendFuture, wasm_bindgen::JsValue};
+
+use super::{
+    COLUMNS, COLUMNS_OF_REMOVED, D1Catalog, LISTED, MAX_ROW_BYTES, NOTE_KEYS, SegmentRow, count, entries,
+    json_list, limit, ms, number, optional, port, rollup,
+};
+use crate::{
+    engine::{
+        index::{Ordinal, Parts, names},
+        query::TimeRange,
+        record::timestamp::Timestamp,
+        tenant::Tenant,
+    },
+    ports::{
+        CatalogEntry, Partitions, PortError,
+        catalog::{After, Detail, WalkFrom},
+        partitions::{Candidates, Member, Overlapping, Partition, Wanted},
+    },
+};
+
+/// The columns of a partition, but for its header.
+const PARTITION: &str = "tenant, number, class, name, min_ms, max_ms, pairs, segments, parts";
+
+/// The partitions that a list of numbers in `?2` names.
+const NUMBERED: &str = "tenant = ?1 AND number IN (SELECT CAST(value AS INTEGER) FROM json_each(?2))";
+
+#[derive(Deserialize)]
+struct PartitionRow {
+    tenant: String,
+    number: u32,
+    class: String,
+    name: String,
+    min_ms: i64,
+    max_ms: i64,
+    pairs: u64,
+    segments: u32,
+    parts: String,
+}
+
+impl PartitionRow {
+    fn partition(self) -> Result<Partition, worker::Error> {
+        let parts = Parts::new(serde_json::from_str(&self.parts)?);
+        Ok(Partition {
+            tenant: self.tenant,
+            number: self.number,
+            class: self.class,
+            name: self.name,
+            min_time: Timestamp::from_ms(self.min_ms),
+            max_time: Timestamp::from_ms(self.max_ms),
+            pairs: self.pairs,
+            segments: self.segments,
+            parts: parts.map_err(|corrupt| corrupt.to_string())?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct KnownRow {
+    known: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct HeaderRow {
+    number: u32,
+    header: String,
+}
+
+#[derive(Deserialize)]
+struct EpochRow {
+    as_of: u64,
+}
+
+#[derive(Deserialize)]
+struct MemberRow {
+    ordinal: Ordinal,
+    key: String,
+}
+
+/// The keys of an index's objects.
+fn part_keys(partition: &Partition) -> Vec<String> {
+    (0..partition.parts.lengths().len()).map(|part| names::part_key(&partition.name, part)).collect()
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<JsValue, worker::Error> {
+    Ok(serde_json::to_string(value)?.into())
+}
+
+impl D1Catalog {
+    /// The segments of `Wanted` that are not asked for one by one.
+    fn others(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        wanted: &Wanted,
+        max: usize,
+        detail: Detail,
+    ) -> Result<D1PreparedStatement, worker::Error> {
+        let rollup = rollup(detail);
+        let select = format!(
+            "SELECT {COLUMNS}, {rollup} FROM segments WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3"
+        );
+        let (known, all) = (number(wanted.known.into()), json(&wanted.all)?);
+        // Each by its own index, and nearly always nothing by the last two.
+        let sql = format!(
+            "{select} AND indexed_in IS NULL UNION ALL {select} AND indexed_in > ?5 UNION ALL \
+             {select} AND indexed_in IN (SELECT CAST(value AS INTEGER) FROM json_each(?6)) \
+             ORDER BY max_ms DESC, key DESC LIMIT ?4"
+        );
+        let values = [tenant.as_str().into(), ms(range.start), ms(range.end), limit(max), known, all];
+        self.statement(&sql, &values)
+    }
+
+    async fn some_and_page(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        wanted: &Wanted,
+        max: usize,
+        detail: Detail,
+    ) -> Result<Candidates, worker::Error> {
+        let epoch = "SELECT coalesce((SELECT epoch FROM epochs WHERE tenant = ?1), 0) AS as_of";
+        let rollup = rollup(detail);
+        let some = format!(
+            "SELECT {COLUMNS}, {rollup} FROM (SELECT CAST(value ->> 0 AS INTEGER) AS own_index, \
+             CAST(value ->> 1 AS INTEGER) AS own_ordinal FROM json_each(?4)) \
+             JOIN segments ON tenant = ?1 AND indexed_in = own_index AND ordinal = own_ordinal \
+             WHERE max_ms >= ?2 AND min_ms <= ?3 ORDER BY max_ms DESC, key DESC"
+        );
+        let pairs: Vec<(u32, Ordinal)> = wanted
+            .some
+            .iter()
+            .flat_map(|(partition, ordinals)| ordinals.iter().map(|ordinal| (*partition, *ordinal)))
+            .collect();
+        let (start, end) = (ms(range.start), ms(range.end));
+        let statements = vec![
+            self.statement(epoch, &[tenant.as_str().into()])?,
+            self.others(tenant, range, wanted, max, detail)?,
+            self.statement(&some, &[tenant.as_str().into(), start, end, json(&pairs)?])?,
+        ];
+        let results = self.0.batch(statements).await?;
+        for result in &results {
+            count(result)?;
+            if let Some(error) = result.error() {
+                return Err(error.into());
+            }
+        }
+        let [epoch, page, some] = results.as_slice() else { return Err("three answers were due".into()) };
+        let as_of = epoch.results::<EpochRow>()?.first().map_or(0, |row| row.as_of);
+        let dated = |rows: Vec<SegmentRow>| -> Result<Vec<CatalogEntry>, worker::Error> {
+            let entries = entries(rows)?.into_iter();
+            Ok(entries.map(|entry| CatalogEntry { as_of, ..entry }).collect())
+        };
+        Ok(Candidates { some: dated(some.results()?)?, page: dated(page.results()?)?, as_of })
+    }
+
+    /// The statements of `put`. Each asks for itself whether all of `gone` are there: nothing can come
+    /// between them, and the last one takes them away.
+    fn put_statements(
+        &self,
+        partition: &Partition,
+        header: &[u8],
+        members: &[Member],
+        gone: &[Partition],
+        now: Timestamp,
+    ) -> Result<Vec<D1PreparedStatement>, worker::Error> {
+        let (tenant, own): (JsValue, _) = (partition.tenant.as_str().into(), number(partition.number.into()));
+        let numbers = json(&gone.iter().map(|gone| gone.number).collect::<Vec<_>>())?;
+        let there = format!("(SELECT count(*) FROM partitions WHERE {NUMBERED}) = json_array_length(?2)");
+        let header = BASE64_STANDARD.encode(header);
+        if header.len() + partition.parts.lengths().len() * 16 > MAX_ROW_BYTES {
+            return Err(format!("the catalog row of {} is over {MAX_ROW_BYTES} bytes", partition.name).into());
+        }
+        let insert = format!(
+            "INSERT INTO partitions ({PARTITION}, header) \
+             SELECT ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE {there}"
+        );
+        let mut statements = vec![self.statement(
+            &insert,
+            &[
+                tenant.clone(),
+                numbers.clone(),
+                own.clone(),
+                partition.class.as_str().into(),
+                partition.name.as_str().into(),
+                ms(partition.min_time),
+                ms(partition.max_time),
+                number(partition.pairs),
+                number(partition.segments.into()),
+                serde_json::to_string(partition.parts.lengths())?.into(),
+                header.into(),
+            ],
+        )?];
+        let mut new = Vec::new();
+        let mut old = Vec::new();
+        let mut notes: Vec<String> = gone.iter().flat_map(part_keys).collect();
+        for (ordinal, member) in members.iter().enumerate() {
+            match member {
+                Member::New { max_time_ms, key } => {
+                    new.push((*max_time_ms, key, ordinal));
+                    notes.extend(names::run_key(key));
+                }
+                Member::Old { partition, ordinal: before } => old.push((*partition, *before, ordinal)),
+            }
+        }
+        let changes = "UPDATE segments SET indexed_in = ?3, ordinal = CAST(m.value ->> 2 AS INTEGER)";
+        let take_new = format!(
+            "{changes}, words_bytes = NULL FROM json_each(?4) AS m WHERE {there} AND segments.tenant = ?1 \
+             AND segments.max_ms = CAST(m.value ->> 0 AS INTEGER) AND segments.key = m.value ->> 1 \
+             AND segments.indexed_in IS NULL"
+        );
+        let take_old = format!(
+            "{changes} FROM json_each(?4) AS m WHERE {there} AND segments.tenant = ?1 \
+             AND segments.indexed_in = CAST(m.value ->> 0 AS INTEGER) \
+             AND segments.ordinal = CAST(m.value ->> 1 AS INTEGER)"
+        );
+        // A value of D1 is bounded, so long lists are several.
+        for some in new.chunks(4_000) {
+            let values = [tenant.clone(), numbers.clone(), own.clone(), json(&some)?];
+            statements.push(self.statement(&take_new, &values)?);
+        }
+        for some in old.chunks(20_000) {
+            let values = [tenant.clone(), numbers.clone(), own.clone(), json(&some)?];
+            statements.push(self.statement(&take_old, &values)?);
+        }
+        let note = "INSERT OR REPLACE INTO removals (key, noted_ms) SELECT value, ?3 FROM json_each(?4)";
+        let note = format!("{note} WHERE {there}");
+        for some in notes.chunks(4_000) {
+            let values = [tenant.clone(), numbers.clone(), ms(now), json_list(some)?];
+            statements.push(self.statement(&note, &values)?);
+        }
+        let stay = format!("DELETE FROM removals WHERE key IN (SELECT value FROM json_each(?3)) AND {there}");
+        let values = [tenant.clone(), numbers.clone(), json_list(&part_keys(partition))?];
+        statements.push(self.statement(&stay, &values)?);
+        let take = format!("DELETE FROM partitions WHERE {NUMBERED} AND {there}");
+        if !gone.is_empty() {
+            statements.push(self.statement(&take, &[tenant, numbers])?);
+        }
+        Ok(statements)
+    }
+
+    fn dissolution(
+        &self,
+        partition: &Partition,
+        now: Timestamp,
+    ) -> Result<Vec<D1PreparedStatement>, worker::Error> {
+        let own = [partition.tenant.as_str().into(), number(partition.number.into())];
+        let free =
+            "UPDATE segments SET indexed_in = NULL, ordinal = NULL WHERE tenant = ?1 AND indexed_in = ?2";
+        Ok(vec![
+            self.statement(free, &own)?,
+            self.statement(NOTE_KEYS, &[json_list(&part_keys(partition))?, ms(now)])?,
+            self.statement("DELETE FROM partitions WHERE tenant = ?1 AND number = ?2", &own)?,
+        ])
+    }
+
+    async fn list_partitions(
+        &self,
+        condition: &str,
+        values: &[JsValue],
+    ) -> Result<Vec<Partition>, worker::Error> {
+        let sql = format!("SELECT {PARTITION} FROM partitions WHERE {condition} ORDER BY tenant, number");
+        let rows: Vec<PartitionRow> = self.select(&sql, values).await?;
+        rows.into_iter().map(PartitionRow::partition).collect()
+    }
+}
+
+#[async_trait]
+impl Partitions for D1Catalog {
+    async fn overlapping(&self, tenant: &Tenant, range: TimeRange) -> Result<Overlapping, PortError> {
+        let work = async {
+            let known = "SELECT max(number) AS known FROM partitions WHERE tenant = ?1";
+            let list = format!(
+                "SELECT {PARTITION} FROM partitions WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3"
+            );
+            let own: JsValue = tenant.as_str().into();
+            let statements = vec![
+                self.statement(known, std::slice::from_ref(&own))?,
+                self.statement(&list, &[own, ms(range.start), ms(range.end)])?,
+            ];
+            let results = self.0.batch(statements).await?;
+            for result in &results {
+                count(result)?;
+                if let Some(error) = result.error() {
+                    return Err(error.into());
+                }
+            }
+            let [known, list] = results.as_slice() else { return Err("two answers were due".into()) };
+            let known = known.results::<KnownRow>()?.first().and_then(|row| row.known).unwrap_or_default();
+            let rows: Vec<PartitionRow> = list.results()?;
+            let partitions = rows.into_iter().map(PartitionRow::partition).collect::<Result<_, _>>()?;
+            Ok(Overlapping { partitions, known })
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn headers(&self, tenant: &Tenant, numbers: &[u32]) -> Result<Vec<(u32, Vec<u8>)>, PortError> {
+        let work = async {
+            let sql = format!("SELECT number, header FROM partitions WHERE {NUMBERED}");
+            let rows: Vec<HeaderRow> = self.select(&sql, &[tenant.as_str().into(), json(&numbers)?]).await?;
+            // One that is no base64 is an empty one, which is as damaged.
+            let header =
+                |row: HeaderRow| (row.number, BASE64_STANDARD.decode(row.header).unwrap_or_default());
+            Ok(rows.into_iter().map(header).collect())
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn candidates(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        wanted: &Wanted,
+        max: usize,
+        detail: Detail,
+    ) -> Result<Candidates, PortError> {
+        SendFuture::new(port(self.some_and_page(tenant, range, wanted, max, detail))).await
+    }
+
+    async fn candidates_behind(
+        &self,
+        tenant: &Tenant,
+        range: TimeRange,
+        wanted: &Wanted,
+        after: &After,
+        as_of: u64,
+        max: usize,
+        detail: Detail,
+    ) -> Result<Vec<CatalogEntry>, PortError> {
+        let work = async {
+            let rollup = rollup(detail);
+            let within =
+                "tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 AND (max_ms, key) < (?5, ?6) AND born <= ?7";
+            let select = format!("SELECT {COLUMNS}, {rollup}, ?7 AS as_of FROM segments WHERE {within}");
+            let removed =
+                format!("SELECT {COLUMNS_OF_REMOVED}, {rollup}, ?7 AS as_of FROM removals WHERE {within}");
+            let sql = format!(
+                "{select} AND indexed_in IS NULL UNION ALL {select} AND indexed_in > ?8 UNION ALL \
+                 {select} AND indexed_in IN (SELECT CAST(value AS INTEGER) FROM json_each(?9)) UNION ALL \
+                 {removed} AND gone > ?7 ORDER BY max_ms DESC, key DESC LIMIT ?4"
+            );
+            let (from_ms, from) = (number(after.max_time_ms.unsigned_abs()), after.key.as_str().into());
+            let (start, end) = (ms(range.start), ms(range.end));
+            let (known, all) = (number(wanted.known.into()), json(&wanted.all)?);
+            let own = tenant.as_str().into();
+            let values = [own, start, end, limit(max), from_ms, from, number(as_of), known, all];
+            entries(self.select(&sql, &values).await?)
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn all(&self) -> Result<Vec<Partition>, PortError> {
+        SendFuture::new(port(self.list_partitions("1", &[]))).await
+    }
+
+    async fn waiting(
+        &self,
+        from: &WalkFrom,
+        raw_bytes: u64,
+        received_before: Timestamp,
+        max: usize,
+    ) -> Result<Vec<CatalogEntry>, PortError> {
+        let work = async {
+            let sql = format!(
+                "SELECT {COLUMNS}, NULL AS rollup FROM segments \
+                 WHERE indexed_in IS NULL AND words_bytes IS NOT NULL AND (tenant, max_ms, key) > (?1, ?2, ?3) \
+                 AND (raw_bytes >= ?5 OR max_received_ms < ?6) ORDER BY tenant, max_ms, key LIMIT ?4"
+            );
+            let from_ms = number(from.max_time_ms.unsigned_abs());
+            let own = [from.tenant.as_str().into(), from_ms, from.key.as_str().into()];
+            let [tenant, from_ms, key] = own;
+            let values = [tenant, from_ms, key, limit(max), number(raw_bytes), ms(received_before)];
+            entries(self.select(&sql, &values).await?)
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn members(&self, tenant: &str, partition: u32) -> Result<Vec<(Ordinal, String)>, PortError> {
+        let work = async {
+            let sql =
+                "SELECT ordinal, key FROM segments WHERE tenant = ?1 AND indexed_in = ?2 ORDER BY ordinal";
+            let rows: Vec<MemberRow> = self.select(sql, &[tenant.into(), number(partition.into())]).await?;
+            Ok(rows.into_iter().map(|row| (row.ordinal, row.key)).collect())
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn put(
+        &self,
+        partition: &Partition,
+        header: &[u8],
+        members: &[Member],
+        gone: &[Partition],
+        now: Timestamp,
+    ) -> Result<bool, PortError> {
+        let work = async {
+            let changed = self.run(self.put_statements(partition, header, members, gone, now)?).await?;
+            // The last statement takes all of `gone` or nothing.
+            Ok(gone.is_empty() || changed >= gone.len())
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn dissolve(&self, partition: &Partition, now: Timestamp) -> Result<(), PortError> {
+        let work = async { self.run(self.dissolution(partition, now)?).await.map(|_| ()) };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn dissolve_empty(&self, now: Timestamp) -> Result<u64, PortError> {
+        let work = async {
+            let empty = "NOT EXISTS (SELECT 1 FROM segments \
+                         WHERE segments.tenant = partitions.tenant AND segments.indexed_in = partitions.number)";
+            let empty = self.list_partitions(empty, &[]).await?;
+            for partition in &empty {
+                self.run(self.dissolution(partition, now)?).await?;
+            }
+            Ok(empty.len() as u64)
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn measure(&self, partition: &Partition) -> Result<(), PortError> {
+        let work = async {
+            let of = "FROM segments WHERE segments.tenant = ?1 AND indexed_in = ?2";
+            let sql = format!(
+                "UPDATE partitions SET min_ms = coalesce((SELECT min(segments.min_ms) {of}), min_ms), \
+                 max_ms = coalesce((SELECT max(segments.max_ms) {of}), max_ms) WHERE tenant = ?1 AND number = ?2"
+            );
+            let values = [partition.tenant.as_str().into(), number(partition.number.into())];
+            self.run(vec![self.statement(&sql, &values)?]).await.map(|_| ())
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn set_run(&self, segment: &WalkFrom, words_bytes: Option<u64>) -> Result<(), PortError> {
+        let work = async {
+            let sql = format!("UPDATE segments SET words_bytes = ?2 WHERE {LISTED} AND indexed_in IS NULL");
+            let list = json(&[(&segment.tenant, segment.max_time_ms, &segment.key)])?;
+            self.run(vec![self.statement(&sql, &[list, optional(words_bytes)])?]).await.map(|_| ())
+        };
+        SendFuture::new(port(work)).await
+    }
+}

@@ -1,0 +1,57 @@
+//! A row of the catalog as D1 gives it.
+
+use serde::Deserialize;
+
+use crate::{
+    engine::{index::Ordinal, record::timestamp::Timestamp},
+    ports::CatalogEntry,
+};
+
+#[derive(Deserialize)]
+pub(super) struct SegmentRow {
+    key: String,
+    max_ms: i64,
+    min_ms: i64,
+    min_received_ms: i64,
+    max_received_ms: i64,
+    id: String,
+    rows: u64,
+    raw_bytes: u64,
+    size_bytes: u64,
+    footer_offset: u64,
+    filters_offset: Option<u64>,
+    words_bytes: Option<u64>,
+    indexed_in: Option<u32>,
+    ordinal: Option<Ordinal>,
+    services: String,
+    rollup: Option<String>,
+    #[serde(default)]
+    as_of: u64,
+}
+
+impl SegmentRow {
+    fn entry(self) -> Result<CatalogEntry, worker::Error> {
+        Ok(CatalogEntry {
+            key: self.key,
+            id: serde_json::from_str(&self.id)?,
+            rows: self.rows,
+            raw_bytes: self.raw_bytes,
+            size_bytes: self.size_bytes,
+            footer_offset: self.footer_offset,
+            filters_offset: self.filters_offset,
+            words_bytes: self.words_bytes,
+            indexed: self.indexed_in.zip(self.ordinal),
+            min_time: Timestamp::from_ms(self.min_ms),
+            max_time: Timestamp::from_ms(self.max_ms),
+            min_received: Timestamp::from_ms(self.min_received_ms),
+            max_received: Timestamp::from_ms(self.max_received_ms),
+            services: serde_json::from_str(&self.services)?,
+            rollup: self.rollup.map(|json| serde_json::from_str(&json)).transpose()?,
+            as_of: self.as_of,
+        })
+    }
+}
+
+pub(super) fn entries(rows: Vec<SegmentRow>) -> Result<Vec<CatalogEntry>, worker::Error> {
+    rows.into_iter().map(SegmentRow::entry).collect()
+}
