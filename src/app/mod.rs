@@ -26,7 +26,7 @@ pub use error::Error;
 
 use crate::{
     engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
-    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Random, ShardName, Shards},
+    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Random, Scanners, ShardName, Shards},
 };
 
 /// Everything a use case works with. Cloning it is cheap.
@@ -36,6 +36,7 @@ pub struct App {
     pub catalog: Arc<dyn Catalog>,
     pub objects: Arc<dyn ObjectStore>,
     pub shards: Arc<dyn Shards>,
+    pub scanners: Arc<dyn Scanners>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub meter: Arc<dyn Meter>,

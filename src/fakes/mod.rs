@@ -3,6 +3,7 @@
 
 mod catalog;
 mod objects;
+mod scanners;
 mod shards;
 mod world;
 
