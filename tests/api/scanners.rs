@@ -1,16 +1,21 @@
 //! Large queries, spread over scanners: their answers, their bounds, and what happens when a scanner or a segment
 //! is not there.
 
+#![allow(clippy::cast_precision_loss)]
+
 use serde_json::{Value, json};
 use timberline::ports::{ObjectStore, ScannerName, Scanners};
 
 use crate::{NOW_MS, Service};
 
+const SERVICES: [&str; 3] = ["api", "web", "db"];
+const LEVELS: [&str; 3] = ["INFO", "WARN", "ERROR"];
+
 /// A record of one of many segments.
 fn record(segment: usize, n: usize) -> Value {
     let nth = segment * 7_919 + n * 31;
     let mut record = json!({
-        "service": ["api", "web", "db"][nth % 3], "level": ["INFO", "WARN", "ERROR"][nth % 7 % 3],
+        "service": SERVICES[nth % 3], "level": LEVELS[nth % 7 % 3],
         "message": format!("payment {nth} took {} ms{}", nth % 900, if nth.is_multiple_of(13) { ", timeout" } else { "" }),
         "timestamp": NOW_MS - (segment * 60_000 + n * 500) as u64, "user_id": format!("u{}", nth % 300),
         "duration_ms": nth as f64 * 0.1, "tags": ["all", format!("t{}", nth % 4)],
