@@ -139,6 +139,7 @@ async fn what_is_left_out_does_not_depend_on_scanners() {
             "fields",
         ] {
             let (alone, _) = asked(&with(&service, "0"), query).await;
+            assert!(!query.starts_with("stats") || alone["truncated"] == true);
             for scanners in ["1", "8"] {
                 let (body, stats) = asked(&with(&service, scanners), query).await;
                 assert!(body == alone, "{query} {scanners} {rows}");
@@ -180,8 +181,10 @@ async fn a_segment_that_is_gone_or_damaged_is_passed_over_as_without_scanners() 
     service.world.objects.overwrite(&keys[7], b"damaged".to_vec());
     for query in ["stats?q=took", "facets", "fields"] {
         let (alone, cost) = asked(&with(&service, "0"), query).await;
+        let before = service.world.calls("scanners.scan");
         let (body, stats) = asked(&with(&service, "3"), query).await;
         assert_eq!((&body, &stats["partial"]), (&alone, &cost["partial"]), "{query}");
+        assert_eq!(service.world.calls("scanners.scan") - before, 9, "three tries");
         assert_eq!(cost["partial"], true);
     }
     let total = asked(&with(&service, "3"), "stats?q=took").await.0;
