@@ -22,7 +22,7 @@ fn record(segment: usize, n: usize) -> Value {
         "metadata": {"cart": {"size": nth % 5}, "order": nth},
     });
     if segment.is_multiple_of(2) {
-        record["metadata"][format!("k{}", segment % 9)] = json!(nth % 2 == 0);
+        record["metadata"][format!("k{}", segment % 9)] = json!(nth.is_multiple_of(2));
     }
     record
 }

@@ -12,7 +12,7 @@ use crate::{
     app::App,
     engine::{
         block::{Summary, words},
-        query::Order,
+        query::{Filter, Order},
         record::timestamp::Timestamp,
         tenant::Tenant,
     },
@@ -47,8 +47,12 @@ pub(super) struct Round {
 /// The part of a scan that goes to scanners.
 pub(super) struct Spread<'a> {
     app: &'a App,
+    tenant: &'a Tenant,
+    filter: &'a Filter,
     order: Order,
-    /// Absent for a scan that does all of it itself.
+    /// Whether there is anybody to ask.
+    spreads: bool,
+    /// What is asked for, once somebody is asked.
     asked: Option<Asked>,
     looked_into: (usize, u64),
     round: Vec<CatalogEntry>,
@@ -58,18 +62,31 @@ pub(super) struct Spread<'a> {
 }
 
 impl<'a> Spread<'a> {
-    pub(super) fn new(app: &'a App, tenant: &Tenant, scan: &Scan<'_>, sink: &impl Sink) -> Self {
+    pub(super) fn new(app: &'a App, tenant: &'a Tenant, scan: &Scan<'a>, sink: &impl Sink) -> Self {
         let scanners = app.settings.scanners_per_tenant;
-        let spreads = scanners > 0 && scan.spreads && sink.gather().is_some();
-        let asked = spreads.then(|| Asked::new(tenant, scan.filter)).flatten();
-        let spent = (0..scanners).map(|_| Stats::default()).collect();
-        Self { app, order: scan.order, asked, looked_into: (0, 0), round: Vec::new(), spent, requests: 0 }
+        Self {
+            app,
+            tenant,
+            filter: scan.filter,
+            order: scan.order,
+            spreads: scanners > 0 && scan.spreads && sink.gather().is_some(),
+            asked: None,
+            looked_into: (0, 0),
+            round: Vec::new(),
+            spent: (0..scanners).map(|_| Stats::default()).collect(),
+            requests: 0,
+        }
     }
 
     /// Takes a segment, or gives it back to be looked into at once.
     pub(super) fn take(&mut self, entry: CatalogEntry) -> Option<CatalogEntry> {
         let (segments, bytes) = &mut self.looked_into;
-        if self.asked.is_none() || (*segments < ALONE_SEGMENTS && *bytes < ALONE_BYTES) {
+        let is_large = *segments >= ALONE_SEGMENTS || *bytes >= ALONE_BYTES;
+        if self.spreads && is_large && self.asked.is_none() {
+            self.asked = Asked::new(self.tenant, self.filter);
+            self.spreads = self.asked.is_some();
+        }
+        if !self.spreads || !is_large {
             *segments += 1;
             *bytes += entry.size_bytes;
             return Some(entry);
@@ -132,11 +149,11 @@ impl<'a> Spread<'a> {
         while let Some((name, hand, answer)) = answers.next().await {
             match answer {
                 Ok(Answer::Done { part, stats, segments }) => {
-                    if !sink.absorb(part) {
-                        return Err(Again::InOrder);
-                    }
                     if let Some(spent) = self.spent.get_mut(name.number as usize) {
                         spent.add(&stats);
+                    }
+                    if !sink.absorb(part) {
+                        return Err(Again::InOrder);
                     }
                     round.stop(self.order, hand.get(segments));
                 }

@@ -32,7 +32,7 @@ fn row(n: usize, seed: u32) -> String {
         "id": Uuid::from_u128(n as u128 + 1), "timestamp": time, "received_at": time, "service": format!("s{}", seed % 3),
         "level": "INFO", "message": "payment ".repeat(1 + seed as usize % 3) + &format!("of {}", seed % 11),
         "duration_ms": f64::from(seed) * 0.1 - 1e4, "user_id": format!("u{}", seed % 17), "tags": ["a", format!("t{}", seed % 2)],
-        "metadata": {"size": seed % 5, (format!("k{}", seed % 7)): seed % 2 == 0},
+        "metadata": {"size": seed % 5, (format!("k{}", seed % 7)): seed.is_multiple_of(2)},
     });
     if seed.is_multiple_of(4) {
         row.as_object_mut().unwrap().remove("duration_ms");
@@ -54,7 +54,9 @@ fn check<S: Sink, T: PartialEq + std::fmt::Debug>(
         }
     };
     let mut whole = first();
-    piles.iter().for_each(|pile| fill(&mut whole, pile));
+    for pile in piles {
+        fill(&mut whole, pile);
+    }
     let mut together = first();
     for (nth, pile) in piles.iter().enumerate() {
         if nth == 0 {
