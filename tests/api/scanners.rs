@@ -145,6 +145,11 @@ async fn what_is_left_out_does_not_depend_on_scanners() {
                 assert!(body == alone, "{query} {scanners} {rows}");
                 assert_ne!(stats["scanner_requests"], 0, "{query}");
             }
+            // What is left by the second is met out of order.
+            service.world.fail("scanners.scan default/scanner-1", false, 1);
+            let (body, _) = asked(&with(&service, "3"), query).await;
+            service.world.mend();
+            assert!(body == alone, "{query} {rows}");
         }
     }
 }

@@ -114,6 +114,12 @@ pub struct KnownFacet {
     settled: Option<Vec<Key>>,
 }
 
+impl KnownFacet {
+    pub fn is_settled(&self) -> bool {
+        self.settled.is_some()
+    }
+}
+
 /// What has been counted of some of the rows.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FacetsPart(Vec<FacetPart>);

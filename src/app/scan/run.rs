@@ -184,6 +184,10 @@ async fn deal<S: Sink>(
         Ok(round) => round,
         Err(again) => return Ok(Err(again)),
     };
+    if round.left.is_empty() {
+        return Ok(Ok(round.stopped));
+    }
+    let limits = Gather::limits(sink.gather());
     for entry in std::mem::take(&mut round.left) {
         if sink.is_full(entry.min_time, entry.max_time) {
             break;
@@ -195,6 +199,9 @@ async fn deal<S: Sink>(
         if look(app, &entry, scan, query, sink, stats, last_try).await?.is_err() {
             return Ok(Err(Again::Vanished));
         }
+    }
+    if round.is_mixed && Gather::limits(sink.gather()) != limits {
+        return Ok(Err(Again::InOrder));
     }
     Ok(Ok(round.stopped))
 }

@@ -40,6 +40,8 @@ const AT_ONCE: usize = 6;
 pub(super) struct Round {
     /// Nobody has looked into these.
     pub(super) left: Vec<CatalogEntry>,
+    /// Scanners have looked into others, some of which may come behind these.
+    pub(super) is_mixed: bool,
     /// Where the first segment begins that no scanner may look into any more.
     pub(super) stopped: Option<Timestamp>,
 }
@@ -109,7 +111,7 @@ impl<'a> Spread<'a> {
 
     /// Has the scanners look into what was taken. A scanner that cannot be asked leaves its segments.
     pub(super) async fn deal(&mut self, sink: &mut impl Sink, last_try: bool) -> Result<Round, Again> {
-        let mut round = Round { left: std::mem::take(&mut self.round), stopped: None };
+        let mut round = Round { left: std::mem::take(&mut self.round), ..Round::default() };
         let bytes: u64 = round.left.iter().map(|entry| entry.size_bytes).sum();
         if round.left.len() < LEAST_SEGMENTS && bytes < LEAST_BYTES {
             return Ok(round);
@@ -152,6 +154,7 @@ impl<'a> Spread<'a> {
                     if let Some(spent) = self.spent.get_mut(name.number as usize) {
                         spent.add(&stats);
                     }
+                    round.is_mixed = true;
                     if !sink.absorb(part) {
                         return Err(Again::InOrder);
                     }

@@ -59,6 +59,21 @@ pub enum Gather {
     },
 }
 
+impl Gather {
+    /// How many limits a sink has come to that wants this.
+    pub(super) fn limits(wanted: Option<Self>) -> usize {
+        match wanted {
+            None => usize::MAX,
+            Some(Self::Groups { settled, .. }) => usize::from(settled.is_some()),
+            Some(Self::Facets { known, finds }) => {
+                known.iter().filter(|one| one.is_settled()).count() + usize::from(!finds)
+            }
+            Some(Self::Fields) => 0,
+            Some(Self::Weights { room }) => usize::from(room == 0),
+        }
+    }
+}
+
 /// What has been gathered.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
