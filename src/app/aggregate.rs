@@ -6,20 +6,20 @@ mod fields;
 
 use std::sync::Arc;
 
-pub use facets::{Facet, FacetValue, Facets, facets};
-pub use fields::{FieldRows, fields};
+pub use facets::{Counting, Facet, FacetValue, Facets, FacetsPart, KnownFacet, facets};
+pub use fields::{FieldRows, FieldsPart, Names, fields};
 
 use super::{
     App, Error,
     fresh::Copies,
-    scan::{self, Scan, Sink, Stats},
+    scan::{self, Again, Gather, Part, Scan, Sink, Stats},
 };
 use crate::{
     engine::{
         block::{Block, Opened, rows::Row},
         query::{
             Filter, Mask, Order,
-            stat::{By, Groups, Key, Measure, State},
+            stat::{By, Groups, GroupsPart, Key, Measure, State},
         },
         record::{model::Level, timestamp::Timestamp},
         tenant::Tenant,
@@ -38,7 +38,7 @@ pub struct Grouped {
     pub stats: Stats,
 }
 
-/// Scans into a sink, into a new one when a segment was replaced meanwhile.
+/// Scans into a sink, into a new one when a segment was replaced meanwhile or the rows are wanted in order.
 async fn scan<S: Sink>(
     app: &App,
     tenant: &Tenant,
@@ -47,7 +47,7 @@ async fn scan<S: Sink>(
     sink: impl Fn() -> S,
 ) -> Result<(S, Stats), Error> {
     let began = app.clock.now_ms();
-    let mut nth = 1;
+    let (mut nth, mut spreads, mut lost) = (1, true, Stats::default());
     loop {
         let (mut sink, mut stats) = (sink(), Stats::default());
         let scan = Scan {
@@ -58,12 +58,17 @@ async fn scan<S: Sink>(
             after: None,
             unlimited: false,
             stops_early: false,
+            spreads,
         };
-        if scan::run(app, tenant, &scan, &mut sink, &mut stats, nth >= scan::MAX_TRIES).await?.is_ok() {
-            stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
-            return Ok((sink, stats));
+        match scan::run(app, tenant, &scan, &mut sink, &mut stats, nth >= scan::MAX_TRIES).await? {
+            Ok(_) => {
+                stats.add(&lost);
+                stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
+                return Ok((sink, stats));
+            }
+            Err(Again::Vanished) => nth += 1,
+            Err(Again::InOrder) => (spreads, lost) = (false, stats.cost()),
         }
-        nth += 1;
     }
 }
 
@@ -76,14 +81,14 @@ pub async fn groups(
 ) -> Result<Grouped, Error> {
     let is_timed = by.iter().any(|by| matches!(by, By::Time(_)));
     let detail = if is_timed { Detail::Rollups } else { Detail::Summaries };
-    let new = || Grouping { filter, groups: Groups::new(by.to_vec(), measures.to_vec()), from_summaries: 0 };
+    let new = || Grouping::new(filter, by.to_vec(), measures.to_vec(), Vec::new());
     let (sink, mut stats) = scan(app, tenant, filter, detail, new).await?;
     stats.rows_matched += sink.from_summaries;
     let truncated = sink.groups.is_truncated();
-    Ok(Grouped { groups: sink.groups.into_groups(), truncated, stats })
+    Ok(Grouped { groups: sink.into_groups(), truncated, stats })
 }
 
-struct Grouping<'f> {
+pub struct Grouping<'f> {
     filter: &'f Filter,
     groups: Groups,
     from_summaries: u64,
@@ -96,7 +101,22 @@ enum Known {
     Time(i64),
 }
 
-impl Grouping<'_> {
+impl<'f> Grouping<'f> {
+    /// Groups that are `settled` are told apart before any others.
+    pub fn new(filter: &'f Filter, by: Vec<By>, measures: Vec<Measure>, settled: Vec<Vec<Key>>) -> Self {
+        let mut groups = Groups::new(by, measures);
+        groups.settle(settled);
+        Self { filter, groups, from_summaries: 0 }
+    }
+
+    pub fn into_part(self) -> GroupsPart {
+        self.groups.into_part()
+    }
+
+    pub fn into_groups(self) -> Vec<(Vec<Key>, Vec<State>)> {
+        self.groups.into_groups()
+    }
+
     /// What rows are grouped by, if it is what summaries know.
     fn known(&self) -> Option<Vec<Known>> {
         let known = |by: &By| match by {
@@ -161,6 +181,16 @@ impl Sink for Grouping<'_> {
             self.groups.count(Vec::new(), rows);
         }
         takes
+    }
+
+    fn gather(&self) -> Option<Gather> {
+        let (by, measures) = (self.groups.by().to_vec(), self.groups.measures().to_vec());
+        Some(Gather::Groups { by, measures, settled: self.groups.settled() })
+    }
+
+    fn absorb(&mut self, part: Part) -> bool {
+        let Part::Groups(part) = part else { return false };
+        self.groups.absorb(part)
     }
 }
 

@@ -101,6 +101,7 @@ async fn write(app: &App, tenant: &Tenant, export: &Export, out: Sender<Bytes>) 
         after: None,
         unlimited: true,
         stops_early: export.limit.is_some(),
+        spreads: false,
     };
     let mut stats = Stats::default();
     // A second try would write rows twice.

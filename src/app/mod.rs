@@ -26,7 +26,7 @@ pub use error::Error;
 
 use crate::{
     engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
-    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Partitions, Random, ShardName, Shards},
+    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Partitions, Random, Scanners, ShardName, Shards},
 };
 
 /// Everything a use case works with. Cloning it is cheap.
@@ -37,6 +37,7 @@ pub struct App {
     pub partitions: Arc<dyn Partitions>,
     pub objects: Arc<dyn ObjectStore>,
     pub shards: Arc<dyn Shards>,
+    pub scanners: Arc<dyn Scanners>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub meter: Arc<dyn Meter>,

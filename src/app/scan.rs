@@ -5,16 +5,21 @@ mod needles;
 mod open;
 mod recent;
 mod run;
+mod scanner;
 mod segments;
+mod spread;
 mod walk;
+mod wire;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use needles::Cache as IndexCache;
 pub(super) use needles::read as read_index;
 pub use open::{Cache, Held, open};
-pub use run::{Scan, Sink, run};
+pub use run::{Again, Scan, Sink, run};
+pub use scanner::work;
 pub use segments::Segments;
+pub use wire::{Gather, Part};
 
 use super::{App, Error};
 use crate::{
@@ -27,10 +32,10 @@ use crate::{
 
 /// List prices: of an R2 class B operation and of a Durable Object request.
 const R2_READ_USD: f64 = 0.36e-6;
-const SHARD_REQUEST_USD: f64 = 0.15e-6;
+const OBJECT_REQUEST_USD: f64 = 0.15e-6;
 
 /// What reading has cost so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Indexes that were asked which segments can hold the words.
     pub indexes: u64,
@@ -41,6 +46,8 @@ pub struct Stats {
     pub r2_reads: u64,
     /// Of shards, for what is not flushed.
     pub shard_requests: u64,
+    /// Of scanners, which look into segments; what they read is counted with the rest.
+    pub scanner_requests: u64,
     pub bytes_read: u64,
     pub rows_scanned: u64,
     pub rows_matched: u64,
@@ -50,10 +57,11 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// What the reads and the shards' requests are billed at, in US dollars.
+    /// What the reads and the objects' requests are billed at, in US dollars.
     #[expect(clippy::cast_precision_loss, reason = "they are few")]
     pub fn cost_usd(&self) -> f64 {
-        self.r2_reads as f64 * R2_READ_USD + self.shard_requests as f64 * SHARD_REQUEST_USD
+        self.r2_reads as f64 * R2_READ_USD
+            + (self.shard_requests + self.scanner_requests) as f64 * OBJECT_REQUEST_USD
     }
 
     /// Adds what another search has cost.
@@ -64,11 +72,24 @@ impl Stats {
         self.blocks_read += other.blocks_read;
         self.r2_reads += other.r2_reads;
         self.shard_requests += other.shard_requests;
+        self.scanner_requests += other.scanner_requests;
         self.bytes_read += other.bytes_read;
         self.rows_scanned += other.rows_scanned;
         self.rows_matched += other.rows_matched;
         self.elapsed_ms += other.elapsed_ms;
         self.partial |= other.partial;
+    }
+
+    /// What it has cost, whatever came of it.
+    #[must_use]
+    pub fn cost(&self) -> Self {
+        Self {
+            r2_reads: self.r2_reads,
+            shard_requests: self.shard_requests,
+            scanner_requests: self.scanner_requests,
+            bytes_read: self.bytes_read,
+            ..Self::default()
+        }
     }
 
     /// A segment cannot be read: it is noted for whoever mends it, and the answer is partial.
@@ -92,3 +113,6 @@ pub fn for_each_row(text: &[u8], mut each: impl FnMut(Row<'_>) -> Result<(), Err
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ mod relevance;
 
 use std::sync::Arc;
 
+pub use relevance::{Weighed, WeighedPart};
+
 use super::{
     App, Error,
     fresh::Copies,
@@ -114,6 +116,7 @@ async fn by_time(
         after: search.after.map(|after| after.time),
         unlimited: false,
         stops_early: true,
+        spreads: false,
     };
     let Ok(cut_at) = scan::run(app, tenant, &scan, &mut page, &mut stats, last_try).await? else {
         return Ok(Err(Vanished));

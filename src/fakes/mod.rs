@@ -4,6 +4,7 @@
 mod catalog;
 mod objects;
 mod partitions;
+mod scanners;
 mod shards;
 mod world;
 

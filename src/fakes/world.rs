@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{catalog::FakeCatalog, objects::FakeObjects, shards::FakeShards};
+use super::{catalog::FakeCatalog, objects::FakeObjects, scanners::FakeScanners, shards::FakeShards};
 use crate::{
     app::App,
     engine::config::Settings,
@@ -24,6 +24,7 @@ pub struct World {
     pub objects: Arc<FakeObjects>,
     pub catalog: Arc<FakeCatalog>,
     pub shards: Arc<FakeShards>,
+    pub scanners: Arc<FakeScanners>,
 }
 
 /// What every part shares.
@@ -105,7 +106,8 @@ impl World {
         let objects = Arc::new(FakeObjects::new(inner.clone()));
         let catalog = Arc::new(FakeCatalog::new(inner.clone()));
         let shards = Arc::new(FakeShards::new(inner.clone(), catalog.clone(), objects.clone()));
-        Self { inner, objects, catalog, shards }
+        let scanners = FakeScanners::new(inner.clone(), catalog.clone(), objects.clone(), shards.clone());
+        Self { inner, objects, catalog, shards, scanners: Arc::new(scanners) }
     }
 
     /// The service in this world, with the key `key` and variables as given.
@@ -121,6 +123,7 @@ impl World {
             partitions: self.catalog.clone(),
             objects: self.objects.clone(),
             shards: self.shards.clone(),
+            scanners: self.scanners.clone(),
             random: clock.clone(),
             meter: clock.clone(),
             journal: clock.clone(),
@@ -215,6 +218,7 @@ impl Meter for FakeClock {
             r2_lists: count("objects.list"),
             r2_deletes: count("objects.delete"),
             shard_requests: count("shards.append") + count("shards.unflushed") + count("shards.flush"),
+            scanner_requests: count("scanners.scan"),
             ..Counts::default()
         }
     }

@@ -25,6 +25,7 @@ pub(super) static D1_ROWS_READ: Counter = Counter::new();
 pub(super) static D1_ROWS_WRITTEN: Counter = Counter::new();
 pub(super) static SHARD_ROWS_WRITTEN: Counter = Counter::new();
 pub(super) static SHARD_REQUESTS: Counter = Counter::new();
+pub(super) static SCANNER_REQUESTS: Counter = Counter::new();
 pub(super) static R2_WRITES: Counter = Counter::new();
 pub(super) static R2_READS: Counter = Counter::new();
 pub(super) static R2_LISTS: Counter = Counter::new();
@@ -39,6 +40,7 @@ impl Meter for Isolate {
             d1_rows_written: D1_ROWS_WRITTEN.get(),
             shard_rows_written: SHARD_ROWS_WRITTEN.get(),
             shard_requests: SHARD_REQUESTS.get(),
+            scanner_requests: SCANNER_REQUESTS.get(),
             r2_writes: R2_WRITES.get(),
             r2_reads: R2_READS.get(),
             r2_lists: R2_LISTS.get(),

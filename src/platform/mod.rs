@@ -9,11 +9,19 @@ pub(crate) mod exchange;
 mod meter;
 mod r2;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use worker::Env;
 
-use crate::{app::App, engine::config::Settings, ports::PortError};
+use crate::{
+    app::{App, scan},
+    engine::config::Settings,
+    ports::PortError,
+};
+
+/// Of the isolate: the Worker and the scanners that the platform puts into one share its 128 MB.
+static SEGMENTS: LazyLock<Arc<scan::Cache>> = LazyLock::new(Arc::default);
+static INDEXES: LazyLock<Arc<scan::IndexCache>> = LazyLock::new(Arc::default);
 
 /// The service on these bindings.
 pub(crate) fn app(env: &Env) -> Result<App, String> {
@@ -28,14 +36,15 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         partitions: catalog,
         objects: Arc::new(r2::R2Objects::new(env.bucket("BUCKET").map_err(part)?)),
         shards: Arc::new(durable::client::ShardStubs::new(env.durable_object("SHARD").map_err(part)?)),
+        scanners: Arc::new(durable::scanner::ScannerStubs::new(env.durable_object("SCANNER").map_err(part)?)),
         random: clock.clone(),
         journal: clock.clone(),
         meter: Arc::new(meter::Isolate),
         clock,
         configs: Arc::default(),
         health: Arc::default(),
-        segments: Arc::default(),
-        indexes: Arc::default(),
+        segments: SEGMENTS.clone(),
+        indexes: INDEXES.clone(),
     })
 }
 

@@ -10,6 +10,7 @@ pub struct Counts {
     /// Rows that shards wrote, alarms included: a set alarm is billed as a row.
     pub shard_rows_written: u64,
     pub shard_requests: u64,
+    pub scanner_requests: u64,
     pub r2_writes: u64,
     pub r2_reads: u64,
     pub r2_lists: u64,

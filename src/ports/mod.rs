@@ -10,6 +10,7 @@ pub mod meter;
 pub mod objects;
 pub mod partitions;
 pub mod random;
+pub mod scanners;
 pub mod shard_log;
 pub mod shards;
 
@@ -20,6 +21,7 @@ pub use meter::{Counts, Meter};
 pub use objects::ObjectStore;
 pub use partitions::Partitions;
 pub use random::Random;
+pub use scanners::{ScannerName, Scanners};
 pub use shard_log::ShardLog;
 pub use shards::{ShardName, Shards};
 
@@ -28,7 +30,7 @@ pub use shards::{ShardName, Shards};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part} failed: {reason}")]
 pub struct PortError {
-    /// Which part: `catalog`, `objects`, `shard`, `shard log`, or `store` for all of them together.
+    /// Which part: `catalog`, `objects`, `shard`, `shard log`, `scanner`, or `store` for all of them together.
     pub part: &'static str,
     pub reason: String,
 }

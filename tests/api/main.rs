@@ -19,6 +19,7 @@ mod model;
 mod query;
 mod read;
 mod rebuild;
+mod scanners;
 mod spool;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -146,7 +146,10 @@ function timberline(bindings, options, build) {
     bindings,
     d1Databases: { DB: "timberline" },
     r2Buckets: { BUCKET: "timberline" },
-    durableObjects: { SHARD: { className: "ShardObject", useSQLite: true } },
+    durableObjects: {
+      SHARD: { className: "ShardObject", useSQLite: true },
+      SCANNER: { className: "ScannerObject", useSQLite: true },
+    },
     ...options,
   };
 }

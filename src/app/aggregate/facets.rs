@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{App, Error, Filter, Key, Mask, Row, Sink, Stats, Tenant, scan};
+use serde::{Deserialize, Serialize};
+
+use super::{App, Error, Filter, Gather, Key, Mask, Part, Row, Sink, Stats, Tenant, scan};
 use crate::{
     engine::{
         block::{Block, Kind},
@@ -89,7 +91,7 @@ pub async fn facets(app: &App, tenant: &Tenant, filter: &Filter, names: &[String
         Counting { facets, finds: names.is_empty(), found: 0 }
     };
     let (sink, stats) = scan(app, tenant, filter, Detail::Summaries, new).await?;
-    let mut facets = sink.facets;
+    let mut facets = sink.into_facets();
     let order: Vec<String> = if names.is_empty() {
         USUAL
             .iter()
@@ -105,7 +107,31 @@ pub async fn facets(app: &App, tenant: &Tenant, filter: &Filter, names: &[String
     Ok(Facets { fields, stats })
 }
 
-struct Counting {
+/// A field with the values that are told apart, once there can be no others.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KnownFacet {
+    name: String,
+    settled: Option<Vec<Key>>,
+}
+
+impl KnownFacet {
+    pub fn is_settled(&self) -> bool {
+        self.settled.is_some()
+    }
+}
+
+/// What has been counted of some of the rows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FacetsPart(Vec<FacetPart>);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FacetPart {
+    name: String,
+    values: Vec<(Key, u64)>,
+    other: u64,
+}
+
+pub struct Counting {
     facets: BTreeMap<String, Facet>,
     /// Whether fields of metadata are looked at where they are met.
     finds: bool,
@@ -113,6 +139,34 @@ struct Counting {
 }
 
 impl Counting {
+    /// Of these fields and, if it `finds`, of those of metadata that it meets.
+    pub fn new(known: Vec<KnownFacet>, finds: bool) -> Self {
+        let facet = |settled: Option<Vec<Key>>| {
+            let values = settled.into_iter().flatten().take(MAX_VALUES).map(|key| (key, 0)).collect();
+            Facet { values, other: 0 }
+        };
+        let found = known.iter().filter(|one| !USUAL.contains(&one.name.as_str())).count();
+        let facets = known.into_iter().map(|one| (one.name, facet(one.settled))).collect();
+        Self { facets, finds, found }
+    }
+
+    /// Every field that was looked at, by its name.
+    pub fn into_facets(self) -> BTreeMap<String, Facet> {
+        self.facets
+    }
+
+    /// `None` when it came to the fields that are looked at.
+    pub fn into_part(self) -> Option<FacetsPart> {
+        if self.finds && self.found >= MAX_FOUND {
+            return None;
+        }
+        let part = self.facets.into_iter().map(|(name, facet)| {
+            let values = facet.values.into_iter().filter(|(_, rows)| *rows > 0).collect();
+            FacetPart { name, values, other: facet.other }
+        });
+        Some(FacetsPart(part.collect()))
+    }
+
     fn meet(&mut self, name: &str) {
         if self.finds
             && self.found < MAX_FOUND
@@ -122,6 +176,25 @@ impl Counting {
             self.facets.insert(name.to_owned(), Facet::default());
             self.found += 1;
         }
+    }
+}
+
+impl Facet {
+    fn settled(&self) -> Option<Vec<Key>> {
+        (self.values.len() >= MAX_VALUES).then(|| self.values.keys().cloned().collect())
+    }
+
+    /// Adds what was counted of other rows. `false`: only the order can tell which values are told apart.
+    fn absorb(&mut self, part: &FacetPart) -> bool {
+        let settled = self.values.len() >= MAX_VALUES;
+        if !settled && part.other > 0 {
+            return false;
+        }
+        self.other += part.other;
+        for (key, rows) in &part.values {
+            self.add(key, *rows);
+        }
+        settled || self.values.len() < MAX_VALUES
     }
 }
 
@@ -176,5 +249,24 @@ impl Sink for Counting {
             }
         }
         Ok(())
+    }
+
+    fn gather(&self) -> Option<Gather> {
+        let known =
+            |(name, facet): (&String, &Facet)| KnownFacet { name: name.clone(), settled: facet.settled() };
+        let known = self.facets.iter().map(known).collect();
+        Some(Gather::Facets { known, finds: self.finds && self.found < MAX_FOUND })
+    }
+
+    fn absorb(&mut self, part: Part) -> bool {
+        let Part::Facets(FacetsPart(part)) = part else { return false };
+        let found = self.found;
+        for one in part {
+            self.meet(&one.name);
+            if !self.facets.get_mut(&one.name).is_some_and(|facet| facet.absorb(&one)) {
+                return false;
+            }
+        }
+        self.found == found || self.found < MAX_FOUND
     }
 }

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{App, Error, Filter, Mask, Opened, Row, Sink, Stats, Tenant, scan};
+use super::{App, Error, Filter, Gather, Mask, Opened, Part, Row, Sink, Stats, Tenant, scan};
 use crate::{
     engine::block::{Block, Corrupt, Kind},
     ports::catalog::Detail,
@@ -14,7 +15,7 @@ use crate::{
 const MAX_FIELDS: usize = 5_000;
 
 /// How many rows have a field, by the kind of value that they have there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldRows {
     pub text: u64,
     pub number: u64,
@@ -48,13 +49,25 @@ pub async fn fields(
     Ok((names.fields, names.rows, stats))
 }
 
+/// What has been counted of some of the rows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FieldsPart {
+    fields: BTreeMap<String, FieldRows>,
+    rows: u64,
+}
+
 #[derive(Default)]
-struct Names {
+pub struct Names {
     fields: BTreeMap<String, FieldRows>,
     rows: u64,
 }
 
 impl Names {
+    /// `None` when it came to the fields that are told apart.
+    pub fn into_part(self) -> Option<FieldsPart> {
+        (self.fields.len() < MAX_FIELDS).then_some(FieldsPart { fields: self.fields, rows: self.rows })
+    }
+
     fn add(&mut self, name: &str, kind: Kind, rows: u64) {
         if let Some(known) = self.fields.get_mut(name) {
             known.add(kind, rows);
@@ -109,5 +122,23 @@ impl Sink for Names {
             }
         }
         true
+    }
+
+    fn gather(&self) -> Option<Gather> {
+        (self.fields.len() < MAX_FIELDS).then_some(Gather::Fields)
+    }
+
+    fn absorb(&mut self, part: Part) -> bool {
+        let Part::Fields(part) = part else { return false };
+        self.rows += part.rows;
+        for (name, rows) in part.fields {
+            for (kind, rows) in [(Kind::Text, rows.text), (Kind::Number, rows.number), (Kind::Raw, rows.json)]
+            {
+                if rows > 0 {
+                    self.add(&name, kind, rows);
+                }
+            }
+        }
+        self.fields.len() < MAX_FIELDS
     }
 }

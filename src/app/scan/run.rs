@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::{join_all, try_join};
 
-use super::{Held, Stats, Vanished, needles, open, open::AtHand, walk::Walk};
+use super::{Gather, Held, Part, Stats, Vanished, needles, open, open::AtHand, spread::Spread, walk::Walk};
 use crate::{
     app::{
         App, Error,
@@ -25,9 +25,10 @@ use crate::{
     ports::{CatalogEntry, catalog::Detail},
 };
 
-/// Reads of the bucket and bytes of it that one scan may cost; beyond it the answer is partial.
-const MAX_R2_READS: u64 = 400;
-const MAX_BYTES_READ: u64 = 256 << 20;
+/// Reads of the bucket and bytes of it that one scan may cost, and each of its scanners; beyond it the answer is
+/// partial.
+pub(super) const MAX_R2_READS: u64 = 400;
+pub(super) const MAX_BYTES_READ: u64 = 256 << 20;
 
 /// Blocks with less than this between them are read together, up to so many bytes.
 const MAX_GAP_BYTES: u64 = 128 << 10;
@@ -50,6 +51,17 @@ pub struct Scan<'a> {
     pub unlimited: bool,
     /// Reads little at first, because the first rows found are likely to be enough.
     pub stops_early: bool,
+    /// May have scanners look into segments, if the sink can put parts together.
+    pub spreads: bool,
+}
+
+/// Why a scan has to begin anew, with a new sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// A segment was replaced meanwhile.
+    Vanished,
+    /// The sink came to a limit at which the order of the rows decides what it keeps: it must see them in order.
+    InOrder,
 }
 
 /// Where the rows go.
@@ -80,6 +92,16 @@ pub trait Sink: Send {
         false
     }
 
+    /// What a scanner is to gather of the segments that it gets; none: the rows are needed here.
+    fn gather(&self) -> Option<Gather> {
+        None
+    }
+
+    /// Adds what a scanner has gathered. `false`: only the order of the rows can tell what is kept of it.
+    fn absorb(&mut self, _: Part) -> bool {
+        false
+    }
+
     /// Called between blocks, to let out what has gathered.
     fn pause(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
         async { Ok(()) }
@@ -94,7 +116,7 @@ pub async fn run<S: Sink>(
     sink: &mut S,
     stats: &mut Stats,
     last_try: bool,
-) -> Result<Result<Option<Timestamp>, Vanished>, Error> {
+) -> Result<Result<Option<Timestamp>, Again>, Error> {
     let filter = scan.filter;
     let query = Query::new(&filter.expr);
     let words = query.required_words();
@@ -109,7 +131,10 @@ pub async fn run<S: Sink>(
     stats.partial |= fresh.partial;
     sink.pause().await?;
     let mut walk = Walk::new(app, tenant, scan, needles, &fresh).await?;
-    while let Some(entry) = walk.next(&fresh).await? {
+    let mut spread = Spread::new(app, tenant, scan, sink);
+    let mut stopped = None;
+    while stopped.is_none() {
+        let Some(entry) = walk.next(&fresh).await? else { break };
         if walk.rules_out(filter, &entry) || sink.skips(entry.min_time, entry.max_time) {
             continue;
         }
@@ -121,22 +146,101 @@ pub async fn run<S: Sink>(
         if covered && walk.has_summaries() && filter.is_by_summary(&entry.services) && sink.summary(&entry) {
             continue;
         }
-        let spent = stats.r2_reads >= MAX_R2_READS || stats.bytes_read >= MAX_BYTES_READ;
-        let begins = if scan.order == Order::Newest { entry.max_time } else { entry.min_time };
-        let progress = scan.after.is_none_or(|after| scan.order.puts_first(after, begins));
-        if spent && progress && !scan.unlimited {
-            stats.partial = true;
-            return Ok(Ok(Some(begins)));
-        }
-        match segment(app, &entry, scan, &query, sink, stats).await {
-            Ok(Ok(())) => {}
-            Ok(Err(Vanished)) if !last_try => return Ok(Err(Vanished)),
-            Ok(Err(Vanished)) => stats.pass_over(app, &entry, "it is not in the bucket"),
-            Err(Error::Corrupt(corrupt)) => stats.pass_over(app, &entry, &corrupt.to_string()),
-            Err(error) => return Err(error),
+        if let Some(entry) = spread.take(entry) {
+            stopped = stop(scan, &entry, stats);
+            if stopped.is_none() && look(app, &entry, scan, &query, sink, stats, last_try).await?.is_err() {
+                return Ok(Err(Again::Vanished));
+            }
+        } else if spread.is_due() {
+            match deal(app, scan, &query, &mut spread, sink, stats, last_try).await? {
+                Ok(at) => stopped = at,
+                Err(again) => {
+                    stats.add(&spread.cost());
+                    return Ok(Err(again));
+                }
+            }
         }
     }
-    Ok(Ok(None))
+    if stopped.is_none() {
+        match deal(app, scan, &query, &mut spread, sink, stats, last_try).await? {
+            Ok(at) => stopped = at,
+            Err(again) => {
+                stats.add(&spread.cost());
+                return Ok(Err(again));
+            }
+        }
+    }
+    stats.add(&spread.cost());
+    stats.partial |= stopped.is_some();
+    Ok(Ok(stopped))
+}
+
+/// Has scanners look into what was taken for them, and looks into what they have left. Answers where that stopped.
+async fn deal<S: Sink>(
+    app: &App,
+    scan: &Scan<'_>,
+    query: &Query<'_>,
+    spread: &mut Spread<'_>,
+    sink: &mut S,
+    stats: &mut Stats,
+    last_try: bool,
+) -> Result<Result<Option<Timestamp>, Again>, Error> {
+    let mut round = match spread.deal(sink, last_try).await {
+        Ok(round) => round,
+        Err(again) => return Ok(Err(again)),
+    };
+    if round.left.is_empty() {
+        return Ok(Ok(round.stopped));
+    }
+    let limits = Gather::limits(sink.gather());
+    for entry in std::mem::take(&mut round.left) {
+        if sink.is_full(entry.min_time, entry.max_time) {
+            break;
+        }
+        if let Some(at) = stop(scan, &entry, stats) {
+            round.stops_at(scan.order, at);
+            break;
+        }
+        if look(app, &entry, scan, query, sink, stats, last_try).await?.is_err() {
+            return Ok(Err(Again::Vanished));
+        }
+    }
+    if round.is_mixed && Gather::limits(sink.gather()) != limits {
+        return Ok(Err(Again::InOrder));
+    }
+    Ok(Ok(round.stopped))
+}
+
+/// Where the scan stops if it may not look into this segment any more.
+fn stop(scan: &Scan<'_>, entry: &CatalogEntry, stats: &Stats) -> Option<Timestamp> {
+    let spent = stats.r2_reads >= MAX_R2_READS || stats.bytes_read >= MAX_BYTES_READ;
+    let begins = begins(entry, scan.order);
+    let progress = scan.after.is_none_or(|after| scan.order.puts_first(after, begins));
+    (spent && progress && !scan.unlimited).then_some(begins)
+}
+
+/// Where a segment begins in this order.
+pub(super) fn begins(entry: &CatalogEntry, order: Order) -> Timestamp {
+    if order == Order::Newest { entry.max_time } else { entry.min_time }
+}
+
+/// Looks into a segment. One that cannot be read is passed over.
+pub(super) async fn look<S: Sink>(
+    app: &App,
+    entry: &CatalogEntry,
+    scan: &Scan<'_>,
+    query: &Query<'_>,
+    sink: &mut S,
+    stats: &mut Stats,
+    last_try: bool,
+) -> Result<Result<(), Vanished>, Error> {
+    match segment(app, entry, scan, query, sink, stats).await {
+        Ok(Err(Vanished)) if !last_try => return Ok(Err(Vanished)),
+        Ok(Err(Vanished)) => stats.pass_over(app, entry, "it is not in the bucket"),
+        Err(Error::Corrupt(corrupt)) => stats.pass_over(app, entry, &corrupt.to_string()),
+        done => return done,
+    }
+    Ok(Ok(()))
 }
 
 /// Offers the wanted rows of some text.

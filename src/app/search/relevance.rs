@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
 use super::{Page, Search, Stored};
 use crate::{
     app::{
         App, Error,
         fresh::Copies,
-        scan::{self, Scan, Sink, Stats, Vanished},
+        scan::{self, Again, Gather, Part, Scan, Sink, Stats, Vanished},
     },
     engine::{
         block::{Block, rows::Row},
@@ -38,9 +41,7 @@ pub(super) async fn search(
         let message = "there is nothing to rank by: a search by relevance needs a word or a phrase";
         return Err(Error::invalid("invalid_parameter", "sort", message));
     }
-    let mut weighed =
-        Weighed { collection: Collection::new(&terms), terms, rows: Vec::new(), counts: Vec::new() };
-    let scan = |filter, stops_early| Scan {
+    let scan = |filter, stops_early, spreads| Scan {
         filter,
         copies: Copies::PassedOver,
         detail: Detail::Summaries,
@@ -48,12 +49,22 @@ pub(super) async fn search(
         after: None,
         unlimited: false,
         stops_early,
+        spreads,
     };
-    if scan::run(app, tenant, &scan(&search.filter, false), &mut weighed, &mut stats, last_try)
-        .await?
-        .is_err()
-    {
-        return Ok(Err(Vanished));
+    let mut weighed = Weighed::new(terms.clone(), MAX_WEIGHED);
+    let asked = scan(&search.filter, false, true);
+    match scan::run(app, tenant, &asked, &mut weighed, &mut stats, last_try).await? {
+        Ok(_) => {}
+        Err(Again::Vanished) => return Ok(Err(Vanished)),
+        Err(Again::InOrder) => {
+            let lost = stats.cost();
+            (weighed, stats) = (Weighed::new(terms, MAX_WEIGHED), Stats::default());
+            let asked = scan(&search.filter, false, false);
+            if scan::run(app, tenant, &asked, &mut weighed, &mut stats, last_try).await?.is_err() {
+                return Ok(Err(Vanished));
+            }
+            stats.add(&lost);
+        }
     }
     stats.partial |= weighed.rows.len() >= MAX_WEIGHED;
     let ranked = weighed.ranked();
@@ -66,7 +77,7 @@ pub(super) async fn search(
         let filter = Filter { time, expr: search.filter.expr.clone() };
         let (matched, scanned) = (stats.rows_matched, stats.rows_scanned);
         // What has been found once must be found again, whatever it costs.
-        let again = Scan { after: Some(Timestamp::EPOCH), ..scan(&filter, true) };
+        let again = Scan { after: Some(Timestamp::EPOCH), ..scan(&filter, true, false) };
         if scan::run(app, tenant, &again, &mut picked, &mut stats, last_try).await?.is_err() {
             return Ok(Err(Vanished));
         }
@@ -78,16 +89,36 @@ pub(super) async fn search(
 }
 
 /// What is needed of each row to rank it.
-struct Weighed {
+pub struct Weighed {
     terms: Terms,
     collection: Collection,
+    /// How many rows it takes.
+    room: usize,
     /// Its place and the number of its words.
     rows: Vec<(Position, u32)>,
     /// How often it has each term, row after row.
     counts: Vec<u16>,
 }
 
+/// What was weighed of some of the rows: time in ns, id and number of words of each, and how often it has each term.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WeighedPart {
+    rows: Vec<(i64, Uuid, u32)>,
+    counts: Vec<u16>,
+}
+
 impl Weighed {
+    pub fn new(terms: Terms, room: usize) -> Self {
+        let collection = Collection::new(&terms);
+        Self { terms, collection, room: room.min(MAX_WEIGHED), rows: Vec::new(), counts: Vec::new() }
+    }
+
+    /// `None` when there was no room for all of them.
+    pub fn into_part(self) -> Option<WeighedPart> {
+        let rows = self.rows.iter().map(|(at, words)| (at.time.as_ns(), at.id, *words));
+        (self.rows.len() < self.room).then(|| WeighedPart { rows: rows.collect(), counts: self.counts })
+    }
+
     /// Adds a row without any words; answers where its counts are.
     fn add(&mut self, at: Position) -> usize {
         self.rows.push((at, 0));
@@ -112,7 +143,7 @@ impl Weighed {
     }
 
     /// The places of all rows, the best first.
-    fn ranked(&self) -> Vec<Position> {
+    pub fn ranked(&self) -> Vec<Position> {
         let counts = self.counts.chunks(self.terms.len());
         let scored = self.rows.iter().zip(counts);
         let mut scored: Vec<(f64, Position)> =
@@ -124,7 +155,7 @@ impl Weighed {
 
 impl Sink for Weighed {
     fn row(&mut self, row: &Row<'_>, _: Option<&Arc<str>>) -> Result<(), Error> {
-        if self.rows.len() >= MAX_WEIGHED {
+        if self.rows.len() >= self.room {
             return Ok(());
         }
         let nth = self.add(Position { time: row.head.timestamp, id: row.head.id });
@@ -144,7 +175,7 @@ impl Sink for Weighed {
         // The newest are at the end.
         let mut rows: Vec<usize> = wanted.rows().collect();
         rows.reverse();
-        for row in rows.into_iter().take(MAX_WEIGHED.saturating_sub(first)) {
+        for row in rows.into_iter().take(self.room.saturating_sub(first)) {
             if let (Some(time), Some(id), Some(nth)) = (times.get(row), ids.get(row), nths.get_mut(row)) {
                 *nth = Some(self.add(Position { time: *time, id: *id }));
             }
@@ -169,7 +200,24 @@ impl Sink for Weighed {
     }
 
     fn is_full(&self, _: Timestamp, _: Timestamp) -> bool {
-        self.rows.len() >= MAX_WEIGHED
+        self.rows.len() >= self.room
+    }
+
+    fn gather(&self) -> Option<Gather> {
+        Some(Gather::Weights { room: self.room.saturating_sub(self.rows.len()) })
+    }
+
+    fn absorb(&mut self, part: Part) -> bool {
+        let Part::Weights(part) = part else { return false };
+        let first = self.rows.len();
+        if part.counts.len() != part.rows.len() * self.terms.len() || first + part.rows.len() >= self.room {
+            return false;
+        }
+        let row = |(time, id, words)| (Position { time: Timestamp::from_ns(time), id }, words);
+        self.rows.extend(part.rows.into_iter().map(row));
+        self.counts.extend(part.counts);
+        self.collect(first);
+        true
     }
 }
 

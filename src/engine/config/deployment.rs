@@ -13,6 +13,8 @@ pub struct Settings {
     pub cleanup_batch_size: usize,
     /// `SHARDS_PER_TENANT`: a shard takes about 1,000 requests a second.
     pub shards_per_tenant: u32,
+    /// `SCANNERS_PER_TENANT`: objects that share the work of a large query; with 0 there are none.
+    pub scanners_per_tenant: u32,
 }
 
 /// A variable whose value cannot be used.
@@ -44,6 +46,7 @@ impl Settings {
             default_ttl_days: number("DEFAULT_TTL_DAYS", 30, 1, MAX_TTL_DAYS)?,
             cleanup_batch_size: number("CLEANUP_BATCH_SIZE", 100, 1, 1_000)? as usize,
             shards_per_tenant: number("SHARDS_PER_TENANT", 1, 1, 64)?,
+            scanners_per_tenant: number("SCANNERS_PER_TENANT", 8, 0, 64)?,
         })
     }
 }
@@ -59,6 +62,8 @@ mod tests {
         };
         assert_eq!(read("DEFAULT_TTL_DAYS", "7").map(|s| s.default_ttl_days), Ok(7));
         assert_eq!(read("SHARDS_PER_TENANT", " 4 ").map(|s| s.shards_per_tenant), Ok(4));
+        assert_eq!(read("SCANNERS_PER_TENANT", "0").map(|s| s.scanners_per_tenant), Ok(0));
+        assert_eq!(read("SCANNERS_PER_TENANT", "65").map_err(|e| e.name), Err("SCANNERS_PER_TENANT"));
         assert_eq!(read("LOG_SERVICE_API_KEY", "").map(|s| s.api_key), Ok(None));
         for bad in ["0", "-1", "x", "", "9999999"] {
             assert_eq!(read("DEFAULT_TTL_DAYS", bad).map_err(|e| e.name), Err("DEFAULT_TTL_DAYS"));

@@ -6,7 +6,10 @@ use super::{
     parse::{MAX_MATCHES, MAX_NESTING, MAX_REGEXES, MAX_TEXT},
     *,
 };
-use crate::engine::block::{Kind, words};
+use crate::engine::{
+    block::{Kind, words},
+    record::model::Level,
+};
 
 fn one(field: &str, test: Test) -> Expr {
     let field = if field.is_empty() { Field::Any } else { Field::named(field).unwrap() };
@@ -716,6 +719,30 @@ proptest! {
         let parsed = parse(&printed);
         prop_assert_eq!(parsed.as_ref(), Ok(&expr), "{}", printed);
         prop_assert_eq!(parsed.unwrap().to_string(), printed);
+    }
+
+    #[test]
+    fn what_parameters_ask_for_is_parsed_as_what_it_was(
+        values in prop::collection::vec(
+            (
+                prop::sample::select(vec!["service", "user_id", "message", "stack_trace", "source_type", "metadata.a b"]),
+                prop::collection::vec(text(), 1..4),
+            ),
+            0..4,
+        ),
+        levels in prop::collection::vec(prop::sample::select(Level::ALL.to_vec()), 0..3),
+        expr in expr(),
+    ) {
+        prop_assume!(regexes(&expr) <= MAX_REGEXES);
+        let fields = values.iter().map(|(field, values)| Filter::exactly(field, values.iter().map(String::as_str)));
+        let mut exprs: Vec<Expr> = fields.collect();
+        if !levels.is_empty() {
+            exprs.push(Filter::levels(&levels));
+        }
+        exprs.push(expr);
+        let expr = Expr::and(exprs);
+        let printed = expr.to_string();
+        prop_assert_eq!(parse(&printed), Ok(expr), "{}", printed);
     }
 
     #[test]

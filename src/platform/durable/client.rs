@@ -3,10 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use wasm_bindgen_futures::JsFuture;
-use worker::{Method, ObjectNamespace, Request, RequestInit, js_sys::Uint8Array, send::SendFuture, web_sys};
+use worker::{ObjectNamespace, send::SendFuture};
 
-use super::path;
+use super::{call, path};
 use crate::{
     engine::{query::TimeRange, shard::reply},
     platform::{meter, port_error},
@@ -33,15 +32,8 @@ impl ShardStubs {
         meter::SHARD_REQUESTS.add(1);
         let work = async {
             let name = shard.to_name();
-            let stub = self.0.get_by_name(&name)?;
-            let mut init = RequestInit::new();
-            init.with_method(Method::Post).with_body(Some(Uint8Array::from(body.as_slice()).into()));
             let url = format!("https://shard{path}?shard={name}{query}");
-            let response = stub.fetch_with_request(Request::new_with_init(&url, &init)?).await?;
-            let status = response.status_code();
-            // In one piece: a stream of a few bytes costs more than the bytes.
-            let whole = web_sys::Response::from(response).array_buffer()?;
-            let bytes = Uint8Array::new(&JsFuture::from(whole).await?).to_vec();
+            let (status, bytes) = call(&self.0, &name, &url, &body).await?;
             match status {
                 200 => Ok(bytes),
                 status => {

@@ -1,8 +1,24 @@
-//! Shards as Durable Objects: the object, its storage, and the stubs that Workers call.
+//! Shards and scanners as Durable Objects: the objects, a shard's storage, and the stubs that Workers call.
 
 pub(crate) mod client;
 mod log;
 pub(crate) mod object;
+pub(crate) mod scanner;
+
+use wasm_bindgen_futures::JsFuture;
+use worker::{Method, ObjectNamespace, Request, RequestInit, Result, js_sys::Uint8Array, web_sys};
+
+/// Asks the object of this name, and answers its status and all of its body.
+async fn call(namespace: &ObjectNamespace, name: &str, url: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
+    let stub = namespace.get_by_name(name)?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(Uint8Array::from(body).into()));
+    let response = stub.fetch_with_request(Request::new_with_init(url, &init)?).await?;
+    let status = response.status_code();
+    // In one piece: a stream of a few bytes costs more than the bytes.
+    let whole = web_sys::Response::from(response).array_buffer()?;
+    Ok((status, Uint8Array::new(&JsFuture::from(whole).await?).to_vec()))
+}
 
 /// Paths of the requests from a stub to its object.
 mod path {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     By, Key, Measure,
     column::{Coded, hash, hashes, numbers},
@@ -25,6 +27,13 @@ pub struct Groups {
     truncated: bool,
 }
 
+/// What has been gathered of some of the rows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GroupsPart {
+    groups: Vec<(Vec<Key>, Vec<State>)>,
+    truncated: bool,
+}
+
 fn stretch(ms: i64, interval: i64) -> Key {
     Key::Time(ms - ms.rem_euclid(interval))
 }
@@ -38,6 +47,10 @@ impl Groups {
         &self.by
     }
 
+    pub fn measures(&self) -> &[Measure] {
+        &self.measures
+    }
+
     /// Whether rows are only counted.
     pub fn only_counts(&self) -> bool {
         self.measures.iter().all(|measure| *measure == Measure::Count)
@@ -46,6 +59,45 @@ impl Groups {
     /// Whether there were more groups than are told apart.
     pub fn is_truncated(&self) -> bool {
         self.truncated
+    }
+
+    /// The groups that are told apart, once there can be no others.
+    pub fn settled(&self) -> Option<Vec<Vec<Key>>> {
+        (self.all.len() >= MAX_GROUPS).then(|| self.all.iter().map(|(keys, _)| keys.clone()).collect())
+    }
+
+    /// Tells these groups apart and, if there can be no others, no others.
+    pub fn settle(&mut self, groups: Vec<Vec<Key>>) {
+        for keys in groups {
+            self.group(keys);
+        }
+    }
+
+    pub fn into_part(self) -> GroupsPart {
+        GroupsPart { groups: self.all, truncated: self.truncated }
+    }
+
+    /// Adds what was gathered of other rows. `false`: only the order can tell which groups are told apart, or which
+    /// of their values.
+    pub fn absorb(&mut self, part: GroupsPart) -> bool {
+        let settled = self.all.len() >= MAX_GROUPS;
+        if part.truncated && !settled {
+            return false;
+        }
+        self.truncated |= part.truncated;
+        for (keys, states) in part.groups {
+            if keys.len() != self.by.len() || states.len() != self.measures.len() {
+                return false;
+            }
+            let Some(group) = self.group(keys) else { return false };
+            let Some((_, mine)) = self.all.get_mut(group) else { return false };
+            for (mine, theirs) in mine.iter_mut().zip(states) {
+                if !mine.absorb(theirs, &mut self.kept) {
+                    return false;
+                }
+            }
+        }
+        settled || self.all.len() < MAX_GROUPS
     }
 
     pub fn into_groups(self) -> Vec<(Vec<Key>, Vec<State>)> {

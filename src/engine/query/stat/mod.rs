@@ -5,16 +5,20 @@
 mod column;
 mod groups;
 mod state;
+mod sum;
+mod wire;
 
 pub use column::Coded;
-pub use groups::Groups;
+pub use groups::{Groups, GroupsPart};
 pub use state::{Number, State};
+
+use serde::{Deserialize, Serialize};
 
 use super::expr::Field;
 use crate::engine::block::Kind;
 
 /// What a row is grouped by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum By {
     /// The value of a field; a row with several is in several groups.
     Field(String),
@@ -22,7 +26,7 @@ pub enum By {
     Time(i64),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Measure {
     Count,
     Sum(String),
@@ -34,7 +38,7 @@ pub enum Measure {
 }
 
 /// One value of a field, or where a stretch of time begins, in ms.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Key {
     Time(i64),
     Text(String),

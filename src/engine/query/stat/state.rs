@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::Measure;
+use serde::{Deserialize, Serialize};
+
+use super::{Measure, sum::Sum, wire};
 
 /// Values that a quantile keeps as they are; of more it keeps how many are in each bucket.
 const MAX_EXACT: usize = 512;
@@ -17,12 +19,12 @@ pub(super) const MAX_KEPT: usize = 1_000_000;
 /// Registers of an estimate: 2 to this power, off by 1.04 / √4096 = 1.6 %.
 const REGISTER_BITS: u32 = 12;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum State {
     Count(u64),
-    /// The sum, what rounding has taken from it, and how many there were.
-    Sum(f64, f64, u64),
-    Avg(f64, f64, u64),
+    /// The sum, and how many there were.
+    Sum(Sum, u64),
+    Avg(Sum, u64),
     Min(Option<f64>),
     Max(Option<f64>),
     Quantile(f64, Sketch),
@@ -40,8 +42,8 @@ impl State {
     pub fn new(measure: &Measure) -> Self {
         match measure {
             Measure::Count => Self::Count(0),
-            Measure::Sum(_) => Self::Sum(0.0, 0.0, 0),
-            Measure::Avg(_) => Self::Avg(0.0, 0.0, 0),
+            Measure::Sum(_) => Self::Sum(Sum::default(), 0),
+            Measure::Avg(_) => Self::Avg(Sum::default(), 0),
             Measure::Min(_) => Self::Min(None),
             Measure::Max(_) => Self::Max(None),
             Measure::Quantile(_, share) => Self::Quantile(*share, Sketch::default()),
@@ -57,12 +59,8 @@ impl State {
 
     pub fn number(&mut self, number: f64) {
         match self {
-            Self::Sum(sum, lost, count) | Self::Avg(sum, lost, count) => {
-                // Neumaier: what is lost of the smaller is kept beside.
-                let next = *sum + number;
-                *lost +=
-                    if sum.abs() >= number.abs() { (*sum - next) + number } else { (number - next) + *sum };
-                *sum = next;
+            Self::Sum(sum, count) | Self::Avg(sum, count) => {
+                sum.add(number);
                 *count += 1;
             }
             Self::Min(least) => *least = Some(least.map_or(number, |least| least.min(number))),
@@ -79,12 +77,35 @@ impl State {
         }
     }
 
+    /// Adds what is known of other rows of the group. `false`: it is of another measure, or more values would be
+    /// kept than may be, and which of them are estimated then depends on the order.
+    pub(super) fn absorb(&mut self, other: Self, kept: &mut usize) -> bool {
+        match (self, other) {
+            (Self::Count(mine), Self::Count(theirs)) => *mine += theirs,
+            (Self::Sum(mine, count), Self::Sum(theirs, more))
+            | (Self::Avg(mine, count), Self::Avg(theirs, more)) => {
+                mine.absorb(&theirs);
+                *count += more;
+            }
+            (Self::Min(mine), Self::Min(theirs)) => {
+                *mine = [*mine, theirs].into_iter().flatten().reduce(f64::min);
+            }
+            (Self::Max(mine), Self::Max(theirs)) => {
+                *mine = [*mine, theirs].into_iter().flatten().reduce(f64::max);
+            }
+            (Self::Quantile(_, mine), Self::Quantile(_, theirs)) => mine.absorb(theirs),
+            (Self::Uniq(mine), Self::Uniq(theirs)) => return mine.absorb(theirs, kept),
+            _ => return false,
+        }
+        true
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "an average")]
     pub fn result(&self) -> Number {
         match self {
             Self::Count(count) => Number::Whole(*count),
-            Self::Sum(sum, lost, count) => Number::Real((*count > 0).then_some(sum + lost)),
-            Self::Avg(sum, lost, count) => Number::Real((*count > 0).then(|| (sum + lost) / *count as f64)),
+            Self::Sum(sum, count) => Number::Real((*count > 0).then(|| sum.value())),
+            Self::Avg(sum, count) => Number::Real((*count > 0).then(|| sum.value() / *count as f64)),
             Self::Min(number) | Self::Max(number) => Number::Real(*number),
             Self::Quantile(share, sketch) => Number::Real(sketch.quantile(*share)),
             Self::Uniq(uniq) => Number::Whole(uniq.count()),
@@ -102,11 +123,12 @@ impl State {
 }
 
 /// How numbers are spread (Masson, Rim, Lee 2019: `DDSketch`).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sketch {
     exact: Vec<f64>,
     count: u64,
     /// By sign and bucket: of a negative number the bucket counts down.
+    #[serde(with = "wire::pairs")]
     buckets: BTreeMap<(i8, i32), u64>,
 }
 
@@ -122,6 +144,22 @@ impl Sketch {
             for number in std::mem::take(&mut self.exact) {
                 *self.buckets.entry(bucket(number)).or_default() += 1;
             }
+        }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        for number in other.exact {
+            self.add(number);
+        }
+        if other.buckets.is_empty() {
+            return;
+        }
+        for number in std::mem::take(&mut self.exact) {
+            *self.buckets.entry(bucket(number)).or_default() += 1;
+        }
+        for (bucket, count) in other.buckets {
+            *self.buckets.entry(bucket).or_default() += count;
+            self.count += count;
         }
     }
 
@@ -170,9 +208,10 @@ fn middle(bucket: i32) -> f64 {
 }
 
 /// How many different values there are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Uniq {
     /// Their hashes.
+    #[serde(with = "wire::hashes")]
     Exact(HashSet<u64>),
     /// The longest run of zeros of each register (Flajolet, Fusy, Gandouet, Meunier 2007: `HyperLogLog`).
     Estimate(Box<[u8]>),
@@ -188,14 +227,35 @@ impl Uniq {
                 *kept += 1;
                 if known.len() > MAX_DIFFERENT || *kept > MAX_KEPT {
                     *kept -= known.len();
-                    let mut registers = vec![0; 1 << REGISTER_BITS].into_boxed_slice();
-                    for hash in &*known {
-                        note(&mut registers, *hash);
-                    }
-                    *self = Self::Estimate(registers);
+                    *self = Self::Estimate(registers(known));
                 }
             }
             Self::Estimate(registers) => note(registers, hash),
+        }
+    }
+
+    fn absorb(&mut self, other: Self, kept: &mut usize) -> bool {
+        match other {
+            Self::Exact(hashes) => {
+                for hash in hashes {
+                    if matches!(self, Self::Exact(_)) && *kept >= MAX_KEPT {
+                        return false;
+                    }
+                    self.add(hash, kept);
+                }
+                true
+            }
+            Self::Estimate(theirs) => {
+                if let Self::Exact(known) = self {
+                    *kept = kept.saturating_sub(known.len());
+                    *self = Self::Estimate(registers(known));
+                }
+                let Self::Estimate(mine) = self else { return false };
+                for (mine, theirs) in mine.iter_mut().zip(&theirs) {
+                    *mine = (*mine).max(*theirs);
+                }
+                mine.len() == theirs.len()
+            }
         }
     }
 
@@ -221,6 +281,14 @@ impl Uniq {
             }
         }
     }
+}
+
+fn registers(known: &HashSet<u64>) -> Box<[u8]> {
+    let mut registers = vec![0; 1 << REGISTER_BITS].into_boxed_slice();
+    for hash in known {
+        note(&mut registers, *hash);
+    }
+    registers
 }
 
 fn note(registers: &mut [u8], hash: u64) {
