@@ -146,11 +146,12 @@ function timberline(bindings, options, build) {
     bindings,
     d1Databases: { DB: "timberline" },
     r2Buckets: { BUCKET: "timberline" },
+    ...options,
     durableObjects: {
       SHARD: { className: "ShardObject", useSQLite: true },
       SCANNER: { className: "ScannerObject", useSQLite: true },
+      ...options.durableObjects,
     },
-    ...options,
   };
 }
 
