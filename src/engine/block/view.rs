@@ -1,5 +1,7 @@
 //! Reading blocks column by column: only what is asked for is inflated.
 
+mod anchors;
+
 use std::{
     cell::{Cell, OnceCell, RefCell},
     collections::{BTreeMap, btree_map::Entry},
@@ -7,12 +9,13 @@ use std::{
     sync::Arc,
 };
 
+use anchors::Below;
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
     BlockColumn, BlockMeta, Corrupt, Footer, Kind, MAX_INFLATED_BYTES, chunks,
-    column::{Anchors, MAX_DEPTH, Variables, decode},
+    column::{Variables, decode},
     footer::check,
     gzip, ribbon,
     shred::{Skeleton, push_value},
@@ -116,7 +119,8 @@ pub struct Block<'a> {
     opened: &'a Opened,
     meta: &'a BlockMeta,
     bytes: Bytes,
-    rows: RefCell<BTreeMap<u32, Rc<Vec<u32>>>>,
+    /// By which shapes have the column.
+    rows: RefCell<BTreeMap<Vec<bool>, Rc<Vec<u32>>>>,
     tids: RefCell<BTreeMap<u32, Rc<Vec<u16>>>>,
     variables: RefCell<BTreeMap<u32, Arc<Variables>>>,
     shapes: RefCell<Option<Rc<Vec<u32>>>>,
@@ -221,19 +225,22 @@ impl<'a> Block<'a> {
         if column.rows == self.meta.rows {
             return Ok(None);
         }
-        if let Some(rows) = self.rows.borrow().get(&column.column) {
-            return Ok(Some(rows.clone()));
-        }
         let has: Vec<bool> =
             self.opened.footer.shapes.iter().map(|shape| shape.contains(&column.column)).collect();
-        let shapes = self.shapes()?;
-        let rows = (0_u32..).zip(&*shapes).filter(|(_, shape)| has.get(**shape as usize) == Some(&true));
-        let rows: Vec<u32> = rows.map(|(row, _)| row).collect();
+        // Columns that come together have the same rows.
+        let known = self.rows.borrow().get(&has).cloned();
+        let rows = if let Some(rows) = known {
+            rows
+        } else {
+            let shapes = self.shapes()?;
+            let rows = (0_u32..).zip(&*shapes).filter(|(_, shape)| has.get(**shape as usize) == Some(&true));
+            let rows: Rc<Vec<u32>> = Rc::new(rows.map(|(row, _)| row).collect());
+            self.rows.borrow_mut().insert(has, rows.clone());
+            rows
+        };
         if rows.len() != column.rows as usize {
             return Err(Corrupt::damaged("shapes", "a column has not the rows that its footer says"));
         }
-        let rows = Rc::new(rows);
-        self.rows.borrow_mut().insert(column.column, rows.clone());
         Ok(Some(rows))
     }
 
@@ -406,42 +413,6 @@ fn push_head(line: &mut String, id: Uuid, time: Timestamp, received: Timestamp) 
     use std::fmt::Write;
     // Writing to a String cannot fail.
     let _ = write!(line, "{{\"id\":\"{id}\",\"timestamp\":\"{time}\",\"received_at\":\"{received}\"");
-}
-
-/// What the columns of a block refer to: columns that do not refer further, or only to ones before them.
-struct Below<'b, 'a> {
-    block: &'b Block<'a>,
-    column: u32,
-}
-
-impl Anchors for Below<'_, '_> {
-    fn anchor(&self, column: u32, rows: &[u32]) -> Result<(Arc<Variables>, Vec<u32>), Corrupt> {
-        let wrong = || Corrupt::damaged("column", "it refers to a column that cannot be referred to");
-        let meta = self.block.column(column).ok_or_else(wrong)?;
-        // Only towards the front, or from a column that none refers to: no circle.
-        let single = |meta: &BlockColumn| {
-            meta.templates.len() == 1
-                && self.block.opened.templates(meta).all(|(template, _)| template.vars().count() == 1)
-        };
-        if !single(meta) || (column >= self.column && self.block.column(self.column).is_none_or(single)) {
-            return Err(wrong());
-        }
-        let entries = match self.block.rows_of(meta)? {
-            None => rows.to_vec(),
-            Some(known) => {
-                let entry = |row: &u32| known.binary_search(row).ok().and_then(|nth| u32::try_from(nth).ok());
-                rows.iter().map(entry).collect::<Option<_>>().ok_or_else(wrong)?
-            }
-        };
-        let depth = &self.block.depth;
-        if depth.get() == MAX_DEPTH {
-            return Err(wrong());
-        }
-        depth.set(depth.get() + 1);
-        let variables = self.block.variables(meta);
-        depth.set(depth.get() - 1);
-        Ok((variables?, entries))
-    }
 }
 
 /// The values of a column in a block.

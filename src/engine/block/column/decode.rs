@@ -225,14 +225,30 @@ fn per(input: &mut Input<'_>, var: Var, anchor: &Variables, entries: &[u32]) -> 
         return Err(damaged("it has a value for each of another column's, of which none is there twice"));
     }
     let which: Vec<u32> = entries.iter().map(|entry| anchor.which(*entry as usize)).collect();
-    let mut used = which.clone();
-    used.sort_unstable();
-    used.dedup();
-    let own = own(input, var, used.len())?;
-    // Each is there: they are made of the same numbers.
-    let nth = |which: &u32| used.binary_search(which).ok().and_then(|nth| u32::try_from(nth).ok());
-    let at = which.iter().map(|which| nth(which).map_or(u32::MAX, |nth| own.which(nth as usize))).collect();
+    // Of the anchor's values those that occur are counted in their order.
+    let mut nths = vec![u32::MAX; anchor.base.len()];
+    for which in &which {
+        *nths.get_mut(*which as usize).ok_or_else(|| damaged("a value is not there"))? = 0;
+    }
+    let mut used = 0;
+    for nth in nths.iter_mut().filter(|nth| **nth == 0) {
+        *nth = used;
+        used += 1;
+    }
+    let own = own(input, var, used as usize)?;
+    let nth = |which: &u32| nths.get(*which as usize).map_or(u32::MAX, |nth| own.which(*nth as usize));
+    let at = which.iter().map(nth).collect();
     Ok(Slots { base: own.base, at: Some(Arc::new(at)), distinct: false, offset: 0 })
+}
+
+impl Base {
+    fn len(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Hex { digits, bytes } => bytes.len() / digits.div_ceil(2).max(1),
+            Self::Texts { ends, .. } => ends.len(),
+        }
+    }
 }
 
 impl Slots {
