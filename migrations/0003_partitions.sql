@@ -10,6 +10,9 @@ ALTER TABLE removals ADD COLUMN filters_offset INTEGER;
 CREATE INDEX segments_unindexed ON segments (tenant, max_ms, key) WHERE indexed_in IS NULL;
 CREATE INDEX segments_indexed ON segments (tenant, indexed_in, ordinal) WHERE indexed_in IS NOT NULL;
 
+-- The greatest number that an index of the tenant ever had.
+ALTER TABLE epochs ADD COLUMN last_index INTEGER;
+
 -- One row for each partition index. A greater number is a later one. `parts` are the lengths of its objects, as
 -- JSON, and `header` is its header in base64.
 CREATE TABLE partitions (

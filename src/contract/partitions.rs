@@ -127,8 +127,8 @@ impl Both<'_> {
         let listed = Overlapping { partitions: vec![first.clone()], known: 700 };
         same("with all of it", self.partitions.overlapping(a, TimeRange::ALL).await?, listed)?;
         let behind = TimeRange { start: Timestamp::from_ns(T + 5 * MS), end: Timestamp::MAX };
-        let missed = Overlapping { partitions: Vec::new(), known: 700 };
-        same("in its range alone", self.partitions.overlapping(a, behind).await?, missed)?;
+        let missed = self.partitions.overlapping(a, behind).await?;
+        same("in its range alone", missed, Overlapping::default())?;
         let theirs = self.partitions.overlapping(b, TimeRange::ALL).await?;
         same("and for its tenant alone", theirs, Overlapping::default())?;
         let headers = self.partitions.headers(a, &[7, 700]).await?;
@@ -226,6 +226,11 @@ impl Both<'_> {
         let both = vec![(a.to_string(), 701), (b.to_string(), 12)];
         same("all are listed", all, both)?;
         same("an empty one goes", self.partitions.dissolve_empty(self.now).await?, 1)?;
+        for number in [11, 12] {
+            let late = partition(b, number, (0, 1), 1)?;
+            let put = self.partitions.put(&late, b"h", &[], &[], self.now).await?;
+            same("a number is used once, and they grow", put, false)?;
+        }
         let all = self.partitions.all().await?;
         same("and no other", all.iter().map(|one| one.number).collect(), vec![701])?;
         same("its objects too", self.noted().await?.contains(&names::part_key(&empty.name, 1)), true)?;
@@ -237,11 +242,11 @@ impl Both<'_> {
         same("its segments are in none then", found.len(), 3)?;
         let Some(last) = found.last() else { return Err(Broken("no segment is left".into())) };
         same("and have no run", (last.indexed, last.words_bytes), (None, None))?;
-        self.partitions.set_run(&WalkFrom::behind(last), Some(77)).await?;
+        self.partitions.set_runs(&[(WalkFrom::behind(last), Some(77))]).await?;
         let waiting = self.partitions.waiting(&WalkFrom::default(), 0, Timestamp::from_ms(0), 9).await?;
         let with_run: Vec<_> = waiting.iter().map(|entry| (entry.key.clone(), entry.words_bytes)).collect();
         same("until they are given one", with_run.contains(&(last.key.clone(), Some(77))), true)?;
-        self.partitions.set_run(&WalkFrom::behind(last), None).await?;
+        self.partitions.set_runs(&[(WalkFrom::behind(last), None)]).await?;
         let waiting = self.partitions.waiting(&WalkFrom::default(), 0, Timestamp::from_ms(0), 9).await?;
         same("or it is taken", keys(&waiting).contains(&last.key), false)
     }

@@ -31,6 +31,8 @@ pub(super) struct Tables {
     pub(super) segments: BTreeMap<Place, Kept>,
     /// With their headers, by tenant and number.
     pub(super) partitions: BTreeMap<(String, u32), (Partition, Vec<u8>)>,
+    /// The greatest number that an index of each tenant ever had.
+    pub(super) last_index: BTreeMap<String, u32>,
     pub(super) removals: BTreeMap<String, Timestamp>,
     /// What was taken out of the listings and is noted for removal: with the replacement that took it.
     replaced: BTreeMap<Place, (Kept, u64)>,
@@ -162,6 +164,7 @@ impl FakeCatalog {
         if segments {
             tables.segments.clear();
             tables.partitions.clear();
+            tables.last_index.clear();
         }
         if removals {
             tables.removals.clear();

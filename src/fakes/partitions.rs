@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     engine::{
+        block::Summary,
         index::{Ordinal, names},
         query::TimeRange,
         record::timestamp::Timestamp,
@@ -97,7 +98,9 @@ impl Partitions for FakeCatalog {
             let own: Vec<_> = own.filter(|partition| partition.tenant == tenant.as_str()).collect();
             let known = own.iter().map(|partition| partition.number).max().unwrap_or_default();
             let overlaps = |partition: &&&Partition| range.overlaps(partition.min_time, partition.max_time);
-            Overlapping { partitions: own.iter().filter(overlaps).map(|one| (*one).clone()).collect(), known }
+            let partitions: Vec<_> = own.iter().filter(overlaps).map(|one| (*one).clone()).collect();
+            let known = if partitions.is_empty() { 0 } else { known };
+            Overlapping { partitions, known }
         })
     }
 
@@ -167,7 +170,9 @@ impl Partitions for FakeCatalog {
                     && (entry.raw_bytes >= raw_bytes || entry.max_received < received_before)
             };
             let behind = tables.behind(from).map(|(_, kept)| &kept.entry);
-            behind.filter(waits).take(limit).map(without_rollup).collect()
+            let bare =
+                |entry: &CatalogEntry| CatalogEntry { services: Summary::new(), ..without_rollup(entry) };
+            behind.filter(waits).take(limit).map(bare).collect()
         })
     }
 
@@ -195,8 +200,11 @@ impl Partitions for FakeCatalog {
     ) -> Result<bool, PortError> {
         let_others_run().await;
         self.run("partitions.put", |tables| {
-            let there = gone.iter().all(|partition| tables.partitions.contains_key(&id(partition)));
+            let last = tables.last_index.get(&partition.tenant).copied().unwrap_or_default();
+            let there = partition.number > last
+                && gone.iter().all(|partition| tables.partitions.contains_key(&id(partition)));
             if there {
+                tables.last_index.insert(partition.tenant.clone(), partition.number);
                 tables.put(partition, header, members, gone, now);
             }
             there
@@ -242,12 +250,14 @@ impl Partitions for FakeCatalog {
         })
     }
 
-    async fn set_run(&self, segment: &WalkFrom, words_bytes: Option<u64>) -> Result<(), PortError> {
-        self.run("partitions.set_run", |tables| {
-            let place = (segment.tenant.clone(), segment.max_time_ms, segment.key.clone());
-            let kept = tables.segments.get_mut(&place).filter(|kept| kept.entry.indexed.is_none());
-            if let Some(kept) = kept {
-                kept.entry.words_bytes = words_bytes;
+    async fn set_runs(&self, runs: &[(WalkFrom, Option<u64>)]) -> Result<(), PortError> {
+        self.run("partitions.set_runs", |tables| {
+            for (segment, words_bytes) in runs {
+                let place = (segment.tenant.clone(), segment.max_time_ms, segment.key.clone());
+                let kept = tables.segments.get_mut(&place).filter(|kept| kept.entry.indexed.is_none());
+                if let Some(kept) = kept {
+                    kept.entry.words_bytes = *words_bytes;
+                }
             }
         })
     }

@@ -69,7 +69,7 @@ pub enum Member {
 
 #[async_trait]
 pub trait Partitions: Send + Sync {
-    /// A tenant's indexes with segments that can hold rows of the range.
+    /// A tenant's indexes with segments that can hold rows of the range; with none of them `known` is 0.
     async fn overlapping(&self, tenant: &Tenant, range: TimeRange) -> Result<Overlapping, PortError>;
 
     /// The headers of some of a tenant's indexes, by their numbers; those that are gone are left out.
@@ -102,7 +102,7 @@ pub trait Partitions: Send + Sync {
     async fn all(&self) -> Result<Vec<Partition>, PortError>;
 
     /// Segments with a run and in no index, of at least so many raw bytes or received before this, behind `from`
-    /// in the order of `Catalog::walk`.
+    /// in the order of `Catalog::walk`; without their summaries.
     async fn waiting(
         &self,
         from: &WalkFrom,
@@ -116,8 +116,9 @@ pub trait Partitions: Send + Sync {
 
     /// Lists an index in place of others, and gives the segments their numbers in it: the nth member the number
     /// n. Objects of the others, and the runs, are noted for removal, and its own no longer. One transaction; when
-    /// one of `gone` is not listed any more it does nothing and answers `false`: another run was faster.
-    /// Members that are gone or elsewhere meanwhile are passed over.
+    /// one of `gone` is not listed any more, or the tenant ever had an index of this number or a greater one, it
+    /// does nothing and answers `false`: another run was faster. Members that are gone or elsewhere meanwhile are
+    /// passed over.
     async fn put(
         &self,
         partition: &Partition,
@@ -133,8 +134,8 @@ pub trait Partitions: Send + Sync {
     /// The same for all indexes of which no segment is left; how many those were.
     async fn dissolve_empty(&self, now: Timestamp) -> Result<u64, PortError>;
 
-    /// Says that a segment has no run, or one of this length; nothing of one that is in an index.
-    async fn set_run(&self, segment: &WalkFrom, words_bytes: Option<u64>) -> Result<(), PortError>;
+    /// Says of segments that they have no run, or one of this length; nothing of those that are in an index.
+    async fn set_runs(&self, runs: &[(WalkFrom, Option<u64>)]) -> Result<(), PortError>;
 
     /// Sets an index's times to those of its segments.
     async fn measure(&self, partition: &Partition) -> Result<(), PortError>;

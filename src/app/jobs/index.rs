@@ -30,15 +30,17 @@ const SETTLED_MS: i64 = 26 * 60 * 60 * 1_000;
 /// Runs that go into one index at once: each is read by 64 KB.
 const MAX_RUNS: usize = 96;
 
-/// Segments that wait, looked at by a run of the job.
-const MAX_WAITING: usize = 4_000;
+/// Segments that wait, taken by a run of the job: of all, and of one tenant, so that it keeps no other from it.
+const MAX_WAITING: usize = 20_000;
+const MAX_WAITING_OF_TENANT: usize = 10 * MAX_RUNS;
 const PAGE: usize = 200;
 
 /// Pairs that a run of the job writes. It has 15 minutes of CPU, and takes about 0.3 µs for each.
 const MAX_PAIRS: u64 = 1 << 30;
 
-/// An index is written in objects of this size.
-const PART_BYTES: usize = 16 << 20;
+/// An index is written in objects of this size, and a zone more.
+const PART_BYTES: usize = 8 << 20;
+const ZONE_BYTES: usize = 4 << 20;
 
 /// Reads under way at once: the platform lets six wait for their answers.
 const WAVE: usize = 6;
@@ -85,9 +87,14 @@ pub async fn index(app: &App, now: Timestamp) -> Result<Indexed, Error> {
     let seconds = u32::try_from(now.as_ms() / 1_000).unwrap_or(u32::MAX);
     let known = groups.values().flat_map(|(partitions, _)| partitions).map(|partition| partition.number);
     let mut next_number = known.max().map_or(seconds, |known| seconds.max(known.saturating_add(1)));
+    // Who comes first changes by the hour, for when a run ends before it has come to all.
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    let first = seconds as usize / 3_600 % groups.len().max(1);
+    groups.rotate_left(first);
     for ((tenant, class), (partitions, waiting)) in groups {
         let (indexed, next_number) = (&mut indexed, &mut next_number);
-        let mut group = Group { app, now, tenant, class, partitions, next_number, indexed };
+        let suspects = Vec::new();
+        let mut group = Group { app, now, tenant, class, partitions, suspects, next_number, indexed };
         if let Err(error) = group.run(waiting).await {
             app.journal.error(&format!("an index of {} failed: {error}", group.tenant));
             failed.get_or_insert(error);
@@ -100,13 +107,22 @@ pub async fn index(app: &App, now: Timestamp) -> Result<Indexed, Error> {
 async fn waiting(app: &App, now: Timestamp) -> Result<Vec<CatalogEntry>, Error> {
     let received_before = Timestamp::from_ms(now.as_ms() - SETTLED_MS);
     let mut all = Vec::new();
+    let mut tenants: BTreeMap<String, usize> = BTreeMap::new();
     let mut from = WalkFrom::default();
     while all.len() < MAX_WAITING {
         let page = app.partitions.waiting(&from, LARGE_RAW_BYTES, received_before, PAGE).await?;
         let Some(last) = page.last() else { break };
         from = WalkFrom::behind(last);
-        // Their names and sizes are all that is wanted.
-        all.extend(page.into_iter().map(|entry| CatalogEntry { services: BTreeMap::default(), ..entry }));
+        for entry in page {
+            let seen = tenants.entry(entry.id.tenant.clone()).or_default();
+            *seen += 1;
+            if *seen <= MAX_WAITING_OF_TENANT {
+                all.push(entry);
+            } else {
+                // On to the next one.
+                from = WalkFrom { max_time_ms: i64::MAX, ..WalkFrom::behind(&entry) };
+            }
+        }
     }
     Ok(all)
 }
@@ -118,6 +134,8 @@ struct Group<'a> {
     tenant: String,
     class: String,
     partitions: Vec<Partition>,
+    /// Indexes that could not be read once.
+    suspects: Vec<u32>,
     next_number: &'a mut u32,
     indexed: &'a mut Indexed,
 }
@@ -173,6 +191,11 @@ impl Group<'_> {
             Ok(()) => Ok(true),
             Err(Failed::Source(nth, why)) => {
                 if let Some(partition) = nth.checked_sub(new.len()).and_then(|nth| gone.get(nth)) {
+                    // Its words cannot be had again, so it is tried twice.
+                    if !self.suspects.contains(&partition.number) {
+                        self.suspects.push(partition.number);
+                        return Ok(false);
+                    }
                     // Its segments are found without it, as those that are in no index are.
                     self.app.journal.error(&format!("index {} is given up: {why}", partition.name));
                     self.app.partitions.dissolve(partition, self.now).await?;
@@ -180,7 +203,9 @@ impl Group<'_> {
                 } else if nth < new.len() {
                     let entry = new.remove(nth);
                     self.app.journal.error(&format!("segment {} cannot be indexed: {why}", entry.key));
-                    self.app.partitions.set_run(&WalkFrom::behind(&entry), None).await?;
+                    let run: Vec<String> = names::run_key(&entry.key).into_iter().collect();
+                    self.app.catalog.note_removals(&run, self.now).await?;
+                    self.app.partitions.set_runs(&[(WalkFrom::behind(&entry), None)]).await?;
                 }
                 Ok(false)
             }
@@ -304,7 +329,7 @@ impl Making<'_> {
         let options = Options::for_pairs(names::identity(name), pairs);
         let mut merge = Merge::new(&options, keys, sources).map_err(index_error)?;
         let mut parts = Vec::new();
-        let mut open = Vec::new();
+        let mut open = Vec::with_capacity(PART_BYTES + ZONE_BYTES);
         loop {
             let step = merge.step().map_err(|error| broken(&merge, error))?;
             match step {
@@ -324,6 +349,7 @@ impl Making<'_> {
                     open.extend_from_slice(&bytes);
                     if open.len() >= PART_BYTES {
                         put(app, name, &mut open, &mut parts, now).await?;
+                        open.reserve_exact(PART_BYTES + ZONE_BYTES);
                     }
                 }
                 Step::Done => break,

@@ -22,6 +22,12 @@ use crate::{
     },
 };
 
+/// Indexes that one call lists: each takes a handful of operations, of which a request may use 1,000.
+const MAX_LISTED: u64 = 60;
+
+/// Where the next call goes on that has nothing to do but this: behind all segments.
+const BEHIND_ALL: &str = "logs/~";
+
 /// An index whose objects are there, and which the catalog has not.
 type Found = BTreeMap<usize, u64>;
 
@@ -29,7 +35,11 @@ pub(super) async fn again(app: &App, rebuilt: &mut Rebuilt) -> Result<(), Error>
     let objects = super::objects(app, names::FOLDER).await?;
     let noted: HashSet<String> = app.catalog.removals(Timestamp::MAX, MAX_NOTED).await?.into_iter().collect();
     // In this order: what is being made is noted before it is written, and until it is listed.
-    let known: HashSet<String> = app.partitions.all().await?.into_iter().map(|one| one.name).collect();
+    let known = app.partitions.all().await?;
+    // Each gets a new number, so that none is below what a search has seen.
+    let seconds = u32::try_from(app.now().as_ms() / 1_000).unwrap_or(u32::MAX);
+    let mut number = known.iter().map(|partition| partition.number).fold(seconds, u32::max);
+    let known: HashSet<String> = known.into_iter().map(|one| one.name).collect();
     let places = places(app).await?;
     let mut indexes: BTreeMap<(u32, String), (PartName, Found)> = BTreeMap::new();
     let mut runs = Vec::new();
@@ -55,6 +65,12 @@ pub(super) async fn again(app: &App, rebuilt: &mut Rebuilt) -> Result<(), Error>
     let mut taken = HashSet::new();
     for (_, (part, found)) in indexes.into_iter().rev() {
         let objects: Vec<String> = found.keys().map(|nth| names::part_key(&part.name, *nth)).collect();
+        if rebuilt.indexes_added >= MAX_LISTED {
+            rebuilt.next = Some(BEHIND_ALL.to_owned());
+            return Ok(());
+        }
+        number = number.max(part.partition).saturating_add(1);
+        let part = PartName { partition: number, ..part };
         match attach(app, part, &found, &places, &mut taken).await {
             Ok(true) => rebuilt.indexes_added += 1,
             Ok(false) => strange.extend(objects),
@@ -66,9 +82,12 @@ pub(super) async fn again(app: &App, rebuilt: &mut Rebuilt) -> Result<(), Error>
         }
     }
     let waiting = waiting(app).await?;
-    for (place, size) in runs.into_iter().filter(|(place, _)| !waiting.contains(&place.key)) {
-        app.partitions.set_run(place, Some(size)).await?;
-    }
+    let runs: Vec<(WalkFrom, Option<u64>)> = runs
+        .into_iter()
+        .filter(|(place, _)| !waiting.contains(&place.key))
+        .map(|(place, size)| (place.clone(), Some(size)))
+        .collect();
+    app.partitions.set_runs(&runs).await?;
     for some in strange.chunks(PAGE) {
         app.catalog.note_removals(some, app.now()).await?;
     }
@@ -135,8 +154,8 @@ async fn attach(
         there |= place.is_some() && taken.insert(key.clone());
         members.push(Member::New { max_time_ms: place.map_or(0, |place| place.max_time_ms), key });
     }
-    if there {
-        app.partitions.put(&partition, &header.encode(), &members, &[], app.now()).await?;
+    // Another run may have been faster.
+    if there && app.partitions.put(&partition, &header.encode(), &members, &[], app.now()).await? {
         app.partitions.measure(&partition).await?;
     }
     Ok(there)

@@ -25,14 +25,20 @@ use crate::{
     },
 };
 
-/// Words that are looked for: the longest, which are the rarest.
+/// Words that are looked for: the longest, which are the rarest. And how many of them at first; the others where
+/// these leave more segments than that.
 const MAX_WORDS: usize = 6;
+const FIRST_WORDS: usize = 2;
+const FEW: usize = 8;
+
+/// Reads that looking words up may cost. Segments of indexes that are not asked then are all looked into.
+const MAX_READS: u64 = 120;
 
 /// Indexes asked at once: the platform lets six reads wait for their answers.
 const WAVE: usize = 6;
 
-/// Segments of an index that are asked for one by one; of more, the whole listing is walked.
-const MAX_SOME: usize = 500;
+/// Segments that are asked for one by one, all at once; of an index with more, the listing is walked.
+const MAX_SOME: usize = 200;
 
 /// What the isolate keeps of indexes, of its 128 MB: headers and pages.
 const MAX_CACHED_BYTES: usize = 8 << 20;
@@ -113,7 +119,12 @@ pub(super) async fn look_up(
     let headers = headers(app, tenant, &overlapping.partitions).await?;
     let mut needles =
         Needles { wanted: Wanted { known: overlapping.known, ..Wanted::default() }, many: BTreeMap::new() };
+    let mut room = MAX_SOME;
     for some in overlapping.partitions.chunks(WAVE) {
+        if stats.r2_reads >= MAX_READS {
+            needles.wanted.all.extend(some.iter().map(|partition| partition.number));
+            continue;
+        }
         let mut asked = Vec::with_capacity(some.len());
         for partition in some {
             asked.push(ask(app, partition, headers.get(&partition.number).cloned(), words));
@@ -122,7 +133,10 @@ pub(super) async fn look_up(
             stats.add(&spent);
             match found {
                 Ok(found) if found.is_empty() => {}
-                Ok(found) if found.len() <= MAX_SOME => needles.wanted.some.push((partition.number, found)),
+                Ok(found) if found.len() <= room => {
+                    room -= found.len();
+                    needles.wanted.some.push((partition.number, found));
+                }
                 Ok(found) => {
                     needles.wanted.all.push(partition.number);
                     needles.many.insert(partition.number, found);
@@ -188,6 +202,23 @@ async fn ask(
 }
 
 async fn ask_header(
+    app: &App,
+    partition: &Partition,
+    header: &Header,
+    words: &[u64],
+    stats: &mut Stats,
+) -> Result<Vec<Ordinal>, Error> {
+    let (first, others) = words.split_at(FIRST_WORDS.min(words.len()));
+    let found = ask_words(app, partition, header, first, stats).await?;
+    if found.len() <= FEW || others.is_empty() {
+        return Ok(found);
+    }
+    let mut others = ask_words(app, partition, header, others, stats).await?;
+    others.retain(|ordinal| found.binary_search(ordinal).is_ok());
+    Ok(others)
+}
+
+async fn ask_words(
     app: &App,
     partition: &Partition,
     header: &Header,

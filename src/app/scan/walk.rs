@@ -7,7 +7,7 @@ use crate::{
         query::{Filter, Order},
         tenant::Tenant,
     },
-    ports::CatalogEntry,
+    ports::{CatalogEntry, catalog::Detail},
 };
 
 /// The segments of a scan, in its order.
@@ -24,7 +24,9 @@ impl<'a> Walk<'a> {
         needles: Option<Needles>,
         fresh: &Fresh,
     ) -> Result<Self, Error> {
-        let mut segments = Segments::with(app, tenant, scan.filter.time, scan.detail, needles);
+        // What asks for words is not told by a summary.
+        let detail = if needles.is_some() { Detail::Summaries } else { scan.detail };
+        let mut segments = Segments::with(app, tenant, scan.filter.time, detail, needles);
         if scan.order == Order::Newest && !scan.unlimited {
             return Ok(Self::Paged(Box::new(segments)));
         }

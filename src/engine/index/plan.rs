@@ -1,6 +1,8 @@
 //! Which indexes become one. Sizes are told apart by powers of four; as soon as there are four of one size they
 //! are merged. So a word is written anew once for each size, and there are at most three indexes of each.
 
+use super::MAX_SEGMENTS;
+
 /// Pairs of an index that is merged no more: 1.6 GB are made of twice as many.
 const FULL_PAIRS: u64 = 1 << 28;
 
@@ -28,25 +30,39 @@ impl Size {
 /// Which of these indexes are merged with what waits, by their numbers. What is smaller than that comes along.
 pub fn with_new(known: &[(u32, Size)], new: Size) -> Vec<u32> {
     let Some(level) = new.level() else { return Vec::new() };
-    let at = |wanted: fn(u32, u32) -> bool| {
-        let of = known.iter().filter(move |(_, size)| size.level().is_some_and(|own| wanted(own, level)));
-        of.map(|(number, _)| *number)
+    let of = |wanted: fn(&u32, &u32) -> bool| -> Vec<(u32, Size)> {
+        let of = known.iter().filter(|(_, size)| size.level().is_some_and(|own| wanted(&own, &level)));
+        of.copied().collect()
     };
-    let mut chosen: Vec<u32> = at(|own, new| own < new).collect();
-    let peers: Vec<u32> = at(|own, new| own == new).collect();
+    let (mut chosen, peers) = (of(u32::lt), of(u32::eq));
     if peers.len() + 1 >= TOGETHER {
         chosen.extend(peers);
     }
-    chosen
+    fitting(chosen, new.segments)
 }
 
 /// Which of these indexes are merged with each other, by their numbers; none when it is well as it is.
 pub fn among(known: &[(u32, Size)]) -> Vec<u32> {
-    let mut levels: Vec<(u32, u32)> =
-        known.iter().filter_map(|(number, size)| Some((size.level()?, *number))).collect();
-    levels.sort_unstable();
-    let full = levels.chunk_by(|a, b| a.0 == b.0).find(|level| level.len() >= TOGETHER);
-    full.unwrap_or_default().iter().map(|(_, number)| *number).collect()
+    let mut levels: Vec<(u32, u32, Size)> =
+        known.iter().filter_map(|(number, size)| Some((size.level()?, *number, *size))).collect();
+    levels.sort_unstable_by_key(|(level, number, _)| (*level, *number));
+    let mut full = levels.chunk_by(|a, b| a.0 == b.0).filter(|level| level.len() >= TOGETHER);
+    let fitting = |level: &[(u32, u32, Size)]| {
+        fitting(level.iter().map(|(_, number, size)| (*number, *size)).collect(), 0)
+    };
+    full.find_map(|level| Some(fitting(level)).filter(|chosen| chosen.len() > 1)).unwrap_or_default()
+}
+
+/// As many of these as an index has numbers for, those with few segments first.
+fn fitting(mut chosen: Vec<(u32, Size)>, mut segments: u32) -> Vec<u32> {
+    chosen.sort_by_key(|(_, size)| size.segments);
+    chosen.retain(|(_, size)| {
+        let sum = segments.saturating_add(size.segments);
+        let fits = sum as usize <= MAX_SEGMENTS;
+        segments = if fits { sum } else { segments };
+        fits
+    });
+    chosen.into_iter().map(|(number, _)| number).collect()
 }
 
 #[cfg(test)]
@@ -92,6 +108,16 @@ mod tests {
         assert!(most <= full + 3 * 4, "{most} indexes, {full} times a full one");
         assert!(written < 6 * fed, "{written} pairs written for {fed}");
         assert!(known.iter().all(|(_, size)| size.pairs < 5 * FULL_PAIRS));
+    }
+
+    #[test]
+    fn no_more_segments_come_together_than_have_numbers() {
+        let few = |number, segments| (number, Size { pairs: 1_000_000, segments });
+        let known = [few(1, 4_000), few(2, 4_095), few(3, 4_095), few(4, 4_000), few(5, 4_095)];
+        assert_eq!(among(&known), [1, 4, 2, 3]);
+        let many: Vec<_> = (0..40).map(|number| (number, Size { pairs: 1_000, segments: 4_000 })).collect();
+        assert_eq!(with_new(&many, Size { pairs: 1_000_000, segments: 90 }).len(), 4);
+        assert_eq!(with_new(&known[..3], Size { pairs: 1_000_000, segments: 4_095 }), [1, 2, 3]);
     }
 
     #[test]

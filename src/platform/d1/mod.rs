@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use worker::{D1Database, D1PreparedStatement, D1Result, send::SendFuture, wasm_bindgen::JsValue};
 
-use rows::{SegmentRow, entries};
+use rows::entries;
 
 use super::{meter, port_error};
 use crate::{

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use worker::{D1PreparedStatement, send::SendFuture, wasm_bindgen::JsValue};
 
 use super::{
-    COLUMNS, COLUMNS_OF_REMOVED, D1Catalog, LISTED, MAX_ROW_BYTES, NOTE_KEYS, SegmentRow, count, entries,
-    json_list, limit, ms, number, optional, port, rollup,
+    COLUMNS, COLUMNS_OF_REMOVED, D1Catalog, MAX_ROW_BYTES, NOTE_KEYS, count, entries, json_list, limit, ms,
+    number, port, rollup,
 };
 use crate::{
     engine::{
@@ -40,6 +40,8 @@ struct PartitionRow {
     pairs: u64,
     segments: u32,
     parts: String,
+    #[serde(default)]
+    known: u32,
 }
 
 impl PartitionRow {
@@ -57,11 +59,6 @@ impl PartitionRow {
             parts: parts.map_err(|corrupt| corrupt.to_string())?,
         })
     }
-}
-
-#[derive(Deserialize)]
-struct KnownRow {
-    known: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -86,33 +83,83 @@ fn part_keys(partition: &Partition) -> Vec<String> {
     (0..partition.parts.lengths().len()).map(|part| names::part_key(&partition.name, part)).collect()
 }
 
+/// The segments that are in no index, in a later one than `?5`, or in one of `?6`. Each by its own index, as the
+/// planner would not: the last ones are nearly always none.
+fn arms(columns: &str, more: &str) -> String {
+    let arm = |by: &str, which: &str| {
+        format!(
+            "SELECT {columns} FROM segments {by} \
+             WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 {more} AND {which}"
+        )
+    };
+    // Of an index that is listed as a whole, pages are wanted in the order of time.
+    [
+        arm("INDEXED BY segments_unindexed", "indexed_in IS NULL"),
+        arm("INDEXED BY segments_indexed", "indexed_in > ?5"),
+        arm(
+            "",
+            "json_array_length(?6) > 0 AND indexed_in IN (SELECT CAST(value AS INTEGER) FROM json_each(?6))",
+        ),
+    ]
+    .join(" UNION ALL ")
+}
+
 fn json<T: serde::Serialize>(value: &T) -> Result<JsValue, worker::Error> {
     Ok(serde_json::to_string(value)?.into())
 }
 
 impl D1Catalog {
-    /// The segments of `Wanted` that are not asked for one by one.
+    /// The segments of `Wanted` that are not asked for one by one, behind some place.
     fn others(
         &self,
         tenant: &Tenant,
         range: TimeRange,
         wanted: &Wanted,
+        after: Option<&After>,
         max: usize,
         detail: Detail,
     ) -> Result<D1PreparedStatement, worker::Error> {
-        let rollup = rollup(detail);
-        let select = format!(
-            "SELECT {COLUMNS}, {rollup} FROM segments WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3"
-        );
-        let (known, all) = (number(wanted.known.into()), json(&wanted.all)?);
-        // Each by its own index, and nearly always nothing by the last two.
-        let sql = format!(
-            "{select} AND indexed_in IS NULL UNION ALL {select} AND indexed_in > ?5 UNION ALL \
-             {select} AND indexed_in IN (SELECT CAST(value AS INTEGER) FROM json_each(?6)) \
-             ORDER BY max_ms DESC, key DESC LIMIT ?4"
-        );
-        let values = [tenant.as_str().into(), ms(range.start), ms(range.end), limit(max), known, all];
-        self.statement(&sql, &values)
+        let mut values = vec![
+            tenant.as_str().into(),
+            ms(range.start),
+            ms(range.end),
+            limit(max),
+            number(wanted.known.into()),
+            json(&wanted.all)?,
+        ];
+        let behind = if let Some(after) = after {
+            values.extend([number(after.max_time_ms.unsigned_abs()), after.key.as_str().into()]);
+            "AND (max_ms, key) < (?7, ?8)"
+        } else {
+            ""
+        };
+        let arms = arms(&format!("{COLUMNS}, {}", rollup(detail)), behind);
+        self.statement(&format!("{arms} ORDER BY max_ms DESC, key DESC LIMIT ?4"), &values)
+    }
+
+    async fn epoch_and(
+        &self,
+        tenant: &Tenant,
+        statements: Vec<D1PreparedStatement>,
+    ) -> Result<(u64, Vec<Vec<CatalogEntry>>), worker::Error> {
+        let epoch = "SELECT coalesce((SELECT epoch FROM epochs WHERE tenant = ?1), 0) AS as_of";
+        let mut all = vec![self.statement(epoch, &[tenant.as_str().into()])?];
+        all.extend(statements);
+        let results = self.0.batch(all).await?;
+        for result in &results {
+            count(result)?;
+            if let Some(error) = result.error() {
+                return Err(error.into());
+            }
+        }
+        let Some((epoch, listed)) = results.split_first() else { return Err("answers were due".into()) };
+        let as_of = epoch.results::<EpochRow>()?.first().map_or(0, |row| row.as_of);
+        let mut lists = Vec::with_capacity(listed.len());
+        for list in listed {
+            let rows = entries(list.results()?)?.into_iter();
+            lists.push(rows.map(|entry| CatalogEntry { as_of, ..entry }).collect());
+        }
+        Ok((as_of, lists))
     }
 
     async fn some_and_page(
@@ -123,43 +170,33 @@ impl D1Catalog {
         max: usize,
         detail: Detail,
     ) -> Result<Candidates, worker::Error> {
-        let epoch = "SELECT coalesce((SELECT epoch FROM epochs WHERE tenant = ?1), 0) AS as_of";
-        let rollup = rollup(detail);
+        // The list first: the other way round it would be gone through for each segment.
         let some = format!(
-            "SELECT {COLUMNS}, {rollup} FROM (SELECT CAST(value ->> 0 AS INTEGER) AS own_index, \
+            "SELECT {COLUMNS}, {} FROM (SELECT CAST(value ->> 0 AS INTEGER) AS own_index, \
              CAST(value ->> 1 AS INTEGER) AS own_ordinal FROM json_each(?4)) \
-             JOIN segments ON tenant = ?1 AND indexed_in = own_index AND ordinal = own_ordinal \
-             WHERE max_ms >= ?2 AND min_ms <= ?3 ORDER BY max_ms DESC, key DESC"
+             CROSS JOIN segments INDEXED BY segments_indexed \
+             WHERE tenant = ?1 AND indexed_in = own_index AND ordinal = own_ordinal \
+             AND max_ms >= ?2 AND min_ms <= ?3 ORDER BY max_ms DESC, key DESC",
+            rollup(detail)
         );
         let pairs: Vec<(u32, Ordinal)> = wanted
             .some
             .iter()
             .flat_map(|(partition, ordinals)| ordinals.iter().map(|ordinal| (*partition, *ordinal)))
             .collect();
-        let (start, end) = (ms(range.start), ms(range.end));
-        let statements = vec![
-            self.statement(epoch, &[tenant.as_str().into()])?,
-            self.others(tenant, range, wanted, max, detail)?,
-            self.statement(&some, &[tenant.as_str().into(), start, end, json(&pairs)?])?,
-        ];
-        let results = self.0.batch(statements).await?;
-        for result in &results {
-            count(result)?;
-            if let Some(error) = result.error() {
-                return Err(error.into());
-            }
+        let own = [tenant.as_str().into(), ms(range.start), ms(range.end), json(&pairs)?];
+        let mut statements = vec![self.others(tenant, range, wanted, None, max, detail)?];
+        if !pairs.is_empty() {
+            statements.push(self.statement(&some, &own)?);
         }
-        let [epoch, page, some] = results.as_slice() else { return Err("three answers were due".into()) };
-        let as_of = epoch.results::<EpochRow>()?.first().map_or(0, |row| row.as_of);
-        let dated = |rows: Vec<SegmentRow>| -> Result<Vec<CatalogEntry>, worker::Error> {
-            let entries = entries(rows)?.into_iter();
-            Ok(entries.map(|entry| CatalogEntry { as_of, ..entry }).collect())
-        };
-        Ok(Candidates { some: dated(some.results()?)?, page: dated(page.results()?)?, as_of })
+        let (as_of, lists) = self.epoch_and(tenant, statements).await?;
+        let mut lists = lists.into_iter();
+        let page = lists.next().unwrap_or_default();
+        Ok(Candidates { some: lists.next().unwrap_or_default(), page, as_of })
     }
 
-    /// The statements of `put`. Each asks for itself whether all of `gone` are there: nothing can come
-    /// between them, and the last one takes them away.
+    /// The statements of `put`. Each asks for itself whether all of `gone` are there and the number is a new one:
+    /// nothing can come between them, and the last ones make it otherwise.
     fn put_statements(
         &self,
         partition: &Partition,
@@ -170,7 +207,12 @@ impl D1Catalog {
     ) -> Result<Vec<D1PreparedStatement>, worker::Error> {
         let (tenant, own): (JsValue, _) = (partition.tenant.as_str().into(), number(partition.number.into()));
         let numbers = json(&gone.iter().map(|gone| gone.number).collect::<Vec<_>>())?;
-        let there = format!("(SELECT count(*) FROM partitions WHERE {NUMBERED}) = json_array_length(?2)");
+        // A number is used once, and those of a tenant grow: else a search that has seen a later one would pass over
+        // what moves into this.
+        let there = format!(
+            "(SELECT count(*) FROM partitions WHERE {NUMBERED}) = json_array_length(?2) AND \
+             ?3 > coalesce((SELECT last_index FROM epochs WHERE tenant = ?1), 0)"
+        );
         let header = BASE64_STANDARD.encode(header);
         if header.len() + partition.parts.lengths().len() * 16 > MAX_ROW_BYTES {
             return Err(format!("the catalog row of {} is over {MAX_ROW_BYTES} bytes", partition.name).into());
@@ -207,16 +249,19 @@ impl D1Catalog {
                 Member::Old { partition, ordinal: before } => old.push((*partition, *before, ordinal)),
             }
         }
-        let changes = "UPDATE segments SET indexed_in = ?3, ordinal = CAST(m.value ->> 2 AS INTEGER)";
+        // Materialised, it gets an index of its own; it would be gone through for each segment.
         let take_new = format!(
-            "{changes}, words_bytes = NULL FROM json_each(?4) AS m WHERE {there} AND segments.tenant = ?1 \
-             AND segments.max_ms = CAST(m.value ->> 0 AS INTEGER) AND segments.key = m.value ->> 1 \
+            "WITH m AS MATERIALIZED (SELECT CAST(value ->> 0 AS INTEGER) AS at, CAST(value ->> 1 AS TEXT) AS name, \
+             CAST(value ->> 2 AS INTEGER) AS nth FROM json_each(?4)) \
+             UPDATE segments SET indexed_in = ?3, ordinal = m.nth, words_bytes = NULL FROM m WHERE {there} \
+             AND segments.tenant = ?1 AND segments.max_ms = m.at AND segments.key = m.name \
              AND segments.indexed_in IS NULL"
         );
         let take_old = format!(
-            "{changes} FROM json_each(?4) AS m WHERE {there} AND segments.tenant = ?1 \
-             AND segments.indexed_in = CAST(m.value ->> 0 AS INTEGER) \
-             AND segments.ordinal = CAST(m.value ->> 1 AS INTEGER)"
+            "WITH m AS MATERIALIZED (SELECT CAST(value ->> 0 AS INTEGER) AS old, \
+             CAST(value ->> 1 AS INTEGER) AS before, CAST(value ->> 2 AS INTEGER) AS nth FROM json_each(?4)) \
+             UPDATE segments INDEXED BY segments_indexed SET indexed_in = ?3, ordinal = m.nth FROM m WHERE {there} \
+             AND segments.tenant = ?1 AND segments.indexed_in = m.old AND segments.ordinal = m.before"
         );
         // A value of D1 is bounded, so long lists are several.
         for some in new.chunks(4_000) {
@@ -227,19 +272,23 @@ impl D1Catalog {
             let values = [tenant.clone(), numbers.clone(), own.clone(), json(&some)?];
             statements.push(self.statement(&take_old, &values)?);
         }
-        let note = "INSERT OR REPLACE INTO removals (key, noted_ms) SELECT value, ?3 FROM json_each(?4)";
+        let note = "INSERT OR REPLACE INTO removals (key, noted_ms) SELECT value, ?4 FROM json_each(?5)";
         let note = format!("{note} WHERE {there}");
         for some in notes.chunks(4_000) {
-            let values = [tenant.clone(), numbers.clone(), ms(now), json_list(some)?];
+            let values = [tenant.clone(), numbers.clone(), own.clone(), ms(now), json_list(some)?];
             statements.push(self.statement(&note, &values)?);
         }
-        let stay = format!("DELETE FROM removals WHERE key IN (SELECT value FROM json_each(?3)) AND {there}");
-        let values = [tenant.clone(), numbers.clone(), json_list(&part_keys(partition))?];
+        let stay = format!("DELETE FROM removals WHERE key IN (SELECT value FROM json_each(?4)) AND {there}");
+        let values = [tenant.clone(), numbers.clone(), own.clone(), json_list(&part_keys(partition))?];
         statements.push(self.statement(&stay, &values)?);
         let take = format!("DELETE FROM partitions WHERE {NUMBERED} AND {there}");
         if !gone.is_empty() {
-            statements.push(self.statement(&take, &[tenant, numbers])?);
+            statements.push(self.statement(&take, &[tenant.clone(), numbers, own.clone()])?);
         }
+        let done = "INSERT INTO epochs (tenant, epoch, last_index) SELECT ?1, 0, ?2 WHERE EXISTS \
+                    (SELECT 1 FROM partitions WHERE tenant = ?1 AND number = ?2 AND name = ?3) \
+                    ON CONFLICT (tenant) DO UPDATE SET last_index = excluded.last_index";
+        statements.push(self.statement(done, &[tenant, own, partition.name.as_str().into()])?);
         Ok(statements)
     }
 
@@ -273,25 +322,14 @@ impl D1Catalog {
 impl Partitions for D1Catalog {
     async fn overlapping(&self, tenant: &Tenant, range: TimeRange) -> Result<Overlapping, PortError> {
         let work = async {
-            let known = "SELECT max(number) AS known FROM partitions WHERE tenant = ?1";
-            let list = format!(
-                "SELECT {PARTITION} FROM partitions WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3"
+            let sql = format!(
+                "SELECT {PARTITION}, (SELECT max(number) FROM partitions WHERE tenant = ?1) AS known \
+                 FROM partitions WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3"
             );
-            let own: JsValue = tenant.as_str().into();
-            let statements = vec![
-                self.statement(known, std::slice::from_ref(&own))?,
-                self.statement(&list, &[own, ms(range.start), ms(range.end)])?,
-            ];
-            let results = self.0.batch(statements).await?;
-            for result in &results {
-                count(result)?;
-                if let Some(error) = result.error() {
-                    return Err(error.into());
-                }
-            }
-            let [known, list] = results.as_slice() else { return Err("two answers were due".into()) };
-            let known = known.results::<KnownRow>()?.first().and_then(|row| row.known).unwrap_or_default();
-            let rows: Vec<PartitionRow> = list.results()?;
+            let values = [tenant.as_str().into(), ms(range.start), ms(range.end)];
+            let rows: Vec<PartitionRow> = self.select(&sql, &values).await?;
+            // Where none is asked nobody needs to know the others.
+            let known = rows.first().map_or(0, |row| row.known);
             let partitions = rows.into_iter().map(PartitionRow::partition).collect::<Result<_, _>>()?;
             Ok(Overlapping { partitions, known })
         };
@@ -332,22 +370,25 @@ impl Partitions for D1Catalog {
         detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
+            // Nearly always nothing was replaced since.
+            let page = self.others(tenant, range, wanted, Some(after), max, detail)?;
+            let (now, lists) = self.epoch_and(tenant, vec![page]).await?;
+            if now == as_of {
+                return Ok(lists.into_iter().next().unwrap_or_default());
+            }
             let rollup = rollup(detail);
-            let within =
-                "tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 AND (max_ms, key) < (?5, ?6) AND born <= ?7";
-            let select = format!("SELECT {COLUMNS}, {rollup}, ?7 AS as_of FROM segments WHERE {within}");
-            let removed =
-                format!("SELECT {COLUMNS_OF_REMOVED}, {rollup}, ?7 AS as_of FROM removals WHERE {within}");
+            let behind = "AND (max_ms, key) < (?7, ?8) AND born <= ?9";
+            let arms = arms(&format!("{COLUMNS}, {rollup}, ?9 AS as_of"), behind);
             let sql = format!(
-                "{select} AND indexed_in IS NULL UNION ALL {select} AND indexed_in > ?8 UNION ALL \
-                 {select} AND indexed_in IN (SELECT CAST(value AS INTEGER) FROM json_each(?9)) UNION ALL \
-                 {removed} AND gone > ?7 ORDER BY max_ms DESC, key DESC LIMIT ?4"
+                "{arms} UNION ALL SELECT {COLUMNS_OF_REMOVED}, {rollup}, ?9 AS as_of FROM removals \
+                 WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 {behind} AND gone > ?9 \
+                 ORDER BY max_ms DESC, key DESC LIMIT ?4"
             );
             let (from_ms, from) = (number(after.max_time_ms.unsigned_abs()), after.key.as_str().into());
             let (start, end) = (ms(range.start), ms(range.end));
             let (known, all) = (number(wanted.known.into()), json(&wanted.all)?);
             let own = tenant.as_str().into();
-            let values = [own, start, end, limit(max), from_ms, from, number(as_of), known, all];
+            let values = [own, start, end, limit(max), known, all, from_ms, from, number(as_of)];
             entries(self.select(&sql, &values).await?)
         };
         SendFuture::new(port(work)).await
@@ -366,9 +407,10 @@ impl Partitions for D1Catalog {
     ) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
             let sql = format!(
-                "SELECT {COLUMNS}, NULL AS rollup FROM segments \
+                "SELECT {}, NULL AS rollup FROM segments INDEXED BY segments_unindexed \
                  WHERE indexed_in IS NULL AND words_bytes IS NOT NULL AND (tenant, max_ms, key) > (?1, ?2, ?3) \
-                 AND (raw_bytes >= ?5 OR max_received_ms < ?6) ORDER BY tenant, max_ms, key LIMIT ?4"
+                 AND (raw_bytes >= ?5 OR max_received_ms < ?6) ORDER BY tenant, max_ms, key LIMIT ?4",
+                COLUMNS.replace("services", "'{}' AS services")
             );
             let from_ms = number(from.max_time_ms.unsigned_abs());
             let own = [from.tenant.as_str().into(), from_ms, from.key.as_str().into()];
@@ -398,9 +440,8 @@ impl Partitions for D1Catalog {
         now: Timestamp,
     ) -> Result<bool, PortError> {
         let work = async {
-            let changed = self.run(self.put_statements(partition, header, members, gone, now)?).await?;
-            // The last statement takes all of `gone` or nothing.
-            Ok(gone.is_empty() || changed >= gone.len())
+            // The last statement changes a row when the index is listed.
+            Ok(self.run(self.put_statements(partition, header, members, gone, now)?).await? > 0)
         };
         SendFuture::new(port(work)).await
     }
@@ -425,7 +466,8 @@ impl Partitions for D1Catalog {
 
     async fn measure(&self, partition: &Partition) -> Result<(), PortError> {
         let work = async {
-            let of = "FROM segments WHERE segments.tenant = ?1 AND indexed_in = ?2";
+            let of =
+                "FROM segments INDEXED BY segments_indexed WHERE segments.tenant = ?1 AND indexed_in = ?2";
             let sql = format!(
                 "UPDATE partitions SET min_ms = coalesce((SELECT min(segments.min_ms) {of}), min_ms), \
                  max_ms = coalesce((SELECT max(segments.max_ms) {of}), max_ms) WHERE tenant = ?1 AND number = ?2"
@@ -436,11 +478,22 @@ impl Partitions for D1Catalog {
         SendFuture::new(port(work)).await
     }
 
-    async fn set_run(&self, segment: &WalkFrom, words_bytes: Option<u64>) -> Result<(), PortError> {
+    async fn set_runs(&self, runs: &[(WalkFrom, Option<u64>)]) -> Result<(), PortError> {
         let work = async {
-            let sql = format!("UPDATE segments SET words_bytes = ?2 WHERE {LISTED} AND indexed_in IS NULL");
-            let list = json(&[(&segment.tenant, segment.max_time_ms, &segment.key)])?;
-            self.run(vec![self.statement(&sql, &[list, optional(words_bytes)])?]).await.map(|_| ())
+            let sql = "WITH m AS MATERIALIZED (SELECT CAST(value ->> 0 AS TEXT) AS whose, \
+                       CAST(value ->> 1 AS INTEGER) AS at, CAST(value ->> 2 AS TEXT) AS name, value ->> 3 AS bytes \
+                       FROM json_each(?1)) UPDATE segments SET words_bytes = m.bytes FROM m \
+                       WHERE segments.tenant = m.whose AND segments.max_ms = m.at AND segments.key = m.name \
+                       AND segments.indexed_in IS NULL";
+            let mut statements = Vec::new();
+            for some in runs.chunks(4_000) {
+                let row = |(segment, bytes): &(WalkFrom, Option<u64>)| {
+                    (segment.tenant.clone(), segment.max_time_ms, segment.key.clone(), *bytes)
+                };
+                let list = json(&some.iter().map(row).collect::<Vec<_>>())?;
+                statements.push(self.statement(sql, &[list])?);
+            }
+            self.run(statements).await.map(|_| ())
         };
         SendFuture::new(port(work)).await
     }
