@@ -24,7 +24,7 @@ use crate::{
         record::{model::Level, timestamp::Timestamp},
         tenant::Tenant,
     },
-    ports::{CatalogEntry, catalog::Detail},
+    ports::CatalogEntry,
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -43,7 +43,6 @@ async fn scan<S: Sink>(
     app: &App,
     tenant: &Tenant,
     filter: &Filter,
-    detail: Detail,
     sink: impl Fn() -> S,
 ) -> Result<(S, Stats), Error> {
     let began = app.clock.now_ms();
@@ -53,7 +52,6 @@ async fn scan<S: Sink>(
         let scan = Scan {
             filter,
             copies: Copies::PassedOver,
-            detail,
             order: Order::Newest,
             after: None,
             unlimited: false,
@@ -79,10 +77,8 @@ pub async fn groups(
     by: &[By],
     measures: &[Measure],
 ) -> Result<Grouped, Error> {
-    let is_timed = by.iter().any(|by| matches!(by, By::Time(_)));
-    let detail = if is_timed { Detail::Rollups } else { Detail::Summaries };
     let new = || Grouping::new(filter, by.to_vec(), measures.to_vec(), Vec::new());
-    let (sink, mut stats) = scan(app, tenant, filter, detail, new).await?;
+    let (sink, mut stats) = scan(app, tenant, filter, new).await?;
     stats.rows_matched += sink.from_summaries;
     let truncated = sink.groups.is_truncated();
     Ok(Grouped { groups: sink.into_groups(), truncated, stats })
@@ -99,6 +95,12 @@ enum Known {
     Service,
     Level,
     Time(i64),
+}
+
+impl Known {
+    fn is_time(&self) -> bool {
+        matches!(self, Self::Time(_))
+    }
 }
 
 impl<'f> Grouping<'f> {
@@ -154,9 +156,13 @@ impl Sink for Grouping<'_> {
         Ok(self.groups.block(block, wanted)?)
     }
 
+    fn takes_rollups(&self) -> bool {
+        self.known().is_some_and(|known| known.iter().any(Known::is_time))
+    }
+
     fn summary(&mut self, entry: &CatalogEntry) -> bool {
         let Some(known) = self.known() else { return false };
-        if !known.iter().any(|known| matches!(known, Known::Time(_))) {
+        if !known.iter().any(Known::is_time) {
             for (service, summary) in &entry.services {
                 for (level, rows) in Level::ALL.into_iter().zip(summary.levels) {
                     self.count(&known, service, None, level, rows);

@@ -7,7 +7,7 @@ use worker::{D1PreparedStatement, send::SendFuture, wasm_bindgen::JsValue};
 
 use super::{
     COLUMNS, COLUMNS_OF_REMOVED, D1Catalog, LISTED, MAX_ROW_BYTES, NOTE_KEYS, SegmentRow, count, entries,
-    json_list, limit, ms, number, optional, port, rollup,
+    json_list, limit, ms, number, optional, port,
 };
 use crate::{
     engine::{
@@ -18,7 +18,7 @@ use crate::{
     },
     ports::{
         CatalogEntry, Partitions, PortError,
-        catalog::{After, Detail, WalkFrom},
+        catalog::{After, WalkFrom},
         partitions::{Candidates, Member, Overlapping, Partition, Wanted},
     },
 };
@@ -98,12 +98,9 @@ impl D1Catalog {
         range: TimeRange,
         wanted: &Wanted,
         max: usize,
-        detail: Detail,
     ) -> Result<D1PreparedStatement, worker::Error> {
-        let rollup = rollup(detail);
-        let select = format!(
-            "SELECT {COLUMNS}, {rollup} FROM segments WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3"
-        );
+        let select =
+            format!("SELECT {COLUMNS} FROM segments WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3");
         let (known, all) = (number(wanted.known.into()), json(&wanted.all)?);
         // Each by its own index, and nearly always nothing by the last two.
         let sql = format!(
@@ -121,12 +118,10 @@ impl D1Catalog {
         range: TimeRange,
         wanted: &Wanted,
         max: usize,
-        detail: Detail,
     ) -> Result<Candidates, worker::Error> {
         let epoch = "SELECT coalesce((SELECT epoch FROM epochs WHERE tenant = ?1), 0) AS as_of";
-        let rollup = rollup(detail);
         let some = format!(
-            "SELECT {COLUMNS}, {rollup} FROM (SELECT CAST(value ->> 0 AS INTEGER) AS own_index, \
+            "SELECT {COLUMNS} FROM (SELECT CAST(value ->> 0 AS INTEGER) AS own_index, \
              CAST(value ->> 1 AS INTEGER) AS own_ordinal FROM json_each(?4)) \
              JOIN segments ON tenant = ?1 AND indexed_in = own_index AND ordinal = own_ordinal \
              WHERE max_ms >= ?2 AND min_ms <= ?3 ORDER BY max_ms DESC, key DESC"
@@ -139,7 +134,7 @@ impl D1Catalog {
         let (start, end) = (ms(range.start), ms(range.end));
         let statements = vec![
             self.statement(epoch, &[tenant.as_str().into()])?,
-            self.others(tenant, range, wanted, max, detail)?,
+            self.others(tenant, range, wanted, max)?,
             self.statement(&some, &[tenant.as_str().into(), start, end, json(&pairs)?])?,
         ];
         let results = self.0.batch(statements).await?;
@@ -316,9 +311,8 @@ impl Partitions for D1Catalog {
         range: TimeRange,
         wanted: &Wanted,
         max: usize,
-        detail: Detail,
     ) -> Result<Candidates, PortError> {
-        SendFuture::new(port(self.some_and_page(tenant, range, wanted, max, detail))).await
+        SendFuture::new(port(self.some_and_page(tenant, range, wanted, max))).await
     }
 
     async fn candidates_behind(
@@ -329,15 +323,12 @@ impl Partitions for D1Catalog {
         after: &After,
         as_of: u64,
         max: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
-            let rollup = rollup(detail);
             let within =
                 "tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 AND (max_ms, key) < (?5, ?6) AND born <= ?7";
-            let select = format!("SELECT {COLUMNS}, {rollup}, ?7 AS as_of FROM segments WHERE {within}");
-            let removed =
-                format!("SELECT {COLUMNS_OF_REMOVED}, {rollup}, ?7 AS as_of FROM removals WHERE {within}");
+            let select = format!("SELECT {COLUMNS}, ?7 AS as_of FROM segments WHERE {within}");
+            let removed = format!("SELECT {COLUMNS_OF_REMOVED}, ?7 AS as_of FROM removals WHERE {within}");
             let sql = format!(
                 "{select} AND indexed_in IS NULL UNION ALL {select} AND indexed_in > ?8 UNION ALL \
                  {select} AND indexed_in IN (SELECT CAST(value AS INTEGER) FROM json_each(?9)) UNION ALL \
@@ -366,7 +357,7 @@ impl Partitions for D1Catalog {
     ) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
             let sql = format!(
-                "SELECT {COLUMNS}, NULL AS rollup FROM segments \
+                "SELECT {COLUMNS} FROM segments \
                  WHERE indexed_in IS NULL AND words_bytes IS NOT NULL AND (tenant, max_ms, key) > (?1, ?2, ?3) \
                  AND (raw_bytes >= ?5 OR max_received_ms < ?6) ORDER BY tenant, max_ms, key LIMIT ?4"
             );
