@@ -4,7 +4,7 @@
 mod facets;
 mod fields;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 pub use facets::{Counting, Facet, FacetValue, Facets, FacetsPart, KnownFacet, facets};
 pub use fields::{FieldRows, FieldsPart, Names, fields};
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     engine::{
-        block::{Block, Opened, rows::Row},
+        block::{Block, Opened, Rollup, Summary, rows::Row},
         query::{
             Filter, Mask, Order,
             stat::{By, Groups, GroupsPart, Key, Measure, State},
@@ -24,7 +24,7 @@ use crate::{
         record::{model::Level, timestamp::Timestamp},
         tenant::Tenant,
     },
-    ports::{CatalogEntry, catalog::Detail},
+    ports::CatalogEntry,
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -43,7 +43,6 @@ async fn scan<S: Sink>(
     app: &App,
     tenant: &Tenant,
     filter: &Filter,
-    detail: Detail,
     sink: impl Fn() -> S,
 ) -> Result<(S, Stats), Error> {
     let began = app.clock.now_ms();
@@ -53,7 +52,6 @@ async fn scan<S: Sink>(
         let scan = Scan {
             filter,
             copies: Copies::PassedOver,
-            detail,
             order: Order::Newest,
             after: None,
             unlimited: false,
@@ -79,10 +77,8 @@ pub async fn groups(
     by: &[By],
     measures: &[Measure],
 ) -> Result<Grouped, Error> {
-    let is_timed = by.iter().any(|by| matches!(by, By::Time(_)));
-    let detail = if is_timed { Detail::Rollups } else { Detail::Summaries };
     let new = || Grouping::new(filter, by.to_vec(), measures.to_vec(), Vec::new());
-    let (sink, mut stats) = scan(app, tenant, filter, detail, new).await?;
+    let (sink, mut stats) = scan(app, tenant, filter, new).await?;
     stats.rows_matched += sink.from_summaries;
     let truncated = sink.groups.is_truncated();
     Ok(Grouped { groups: sink.into_groups(), truncated, stats })
@@ -99,6 +95,12 @@ enum Known {
     Service,
     Level,
     Time(i64),
+}
+
+impl Known {
+    fn interval(&self) -> Option<i64> {
+        if let Self::Time(interval) = self { Some(*interval) } else { None }
+    }
 }
 
 impl<'f> Grouping<'f> {
@@ -128,21 +130,64 @@ impl<'f> Grouping<'f> {
         self.groups.by().iter().map(known).collect::<Option<_>>().filter(|_| self.groups.only_counts())
     }
 
-    fn count(&mut self, known: &[Known], service: &str, minute: Option<u32>, level: Level, rows: u64) {
-        if rows == 0 || self.filter.decide(service, level) != Some(true) {
-            return;
-        }
-        let key = |known: &Known| match known {
-            Known::Service => Key::Text(service.to_owned()),
-            Known::Level => Key::Text(level.as_str().to_owned()),
-            Known::Time(interval) => {
-                let ms = i64::from(minute.unwrap_or(0)) * MINUTE_MS;
-                Key::Time(ms - ms.rem_euclid(*interval))
+    fn count_services(&mut self, known: &[Known], services: &Summary) {
+        for (service, summary) in services {
+            for (level, rows) in Level::ALL.into_iter().zip(summary.levels) {
+                if rows > 0 && self.filter.decide(service, level) == Some(true) {
+                    self.groups.count(keys(known, service, level, 0), rows);
+                    self.from_summaries += rows;
+                }
             }
-        };
-        self.groups.count(known.iter().map(key).collect(), rows);
-        self.from_summaries += rows;
+        }
     }
+
+    /// There are many more minutes than groups, so each group is looked up once.
+    fn count_minutes(&mut self, known: &[Known], rollup: &Rollup) {
+        let by_service = known.iter().any(|known| matches!(known, Known::Service));
+        let mut intervals = known.iter().filter_map(Known::interval);
+        let interval = match (intervals.next(), intervals.next()) {
+            (Some(interval), None) => interval,
+            _ => MINUTE_MS,
+        };
+        // By when a stretch of time begins, and by level; of a group that is not told apart there is no place.
+        let mut places: HashMap<i64, [Option<Option<usize>>; 5]> = HashMap::new();
+        for (service, minutes) in &rollup.counts {
+            if by_service {
+                places.clear();
+            }
+            let wanted = Level::ALL.map(|level| self.filter.decide(service, level) == Some(true));
+            for (minute, levels) in minutes {
+                let start = stretch(i64::from(*minute) * MINUTE_MS, interval);
+                let places = places.entry(start).or_default();
+                let of_level = Level::ALL.into_iter().zip(levels).zip(places).zip(wanted);
+                for (((level, rows), place), _) in of_level.filter(|(_, wanted)| *wanted) {
+                    if *rows == 0 {
+                        continue;
+                    }
+                    let group = || self.groups.group(keys(known, service, level, start));
+                    if let Some(place) = *place.get_or_insert_with(group) {
+                        self.groups.count_in(place, *rows);
+                    }
+                    self.from_summaries += *rows;
+                }
+            }
+        }
+    }
+}
+
+/// The group of rows of this service and level at this time.
+fn keys(known: &[Known], service: &str, level: Level, ms: i64) -> Vec<Key> {
+    let key = |known: &Known| match known {
+        Known::Service => Key::Text(service.to_owned()),
+        Known::Level => Key::Text(level.as_str().to_owned()),
+        Known::Time(interval) => Key::Time(stretch(ms, *interval)),
+    };
+    known.iter().map(key).collect()
+}
+
+/// Where the stretch of time begins that this is in.
+fn stretch(ms: i64, interval: i64) -> i64 {
+    ms - ms.rem_euclid(interval)
 }
 
 impl Sink for Grouping<'_> {
@@ -154,24 +199,18 @@ impl Sink for Grouping<'_> {
         Ok(self.groups.block(block, wanted)?)
     }
 
+    fn takes_rollups(&self) -> bool {
+        self.known().is_some_and(|known| known.iter().any(|known| known.interval().is_some()))
+    }
+
     fn summary(&mut self, entry: &CatalogEntry) -> bool {
         let Some(known) = self.known() else { return false };
-        if !known.iter().any(|known| matches!(known, Known::Time(_))) {
-            for (service, summary) in &entry.services {
-                for (level, rows) in Level::ALL.into_iter().zip(summary.levels) {
-                    self.count(&known, service, None, level, rows);
-                }
-            }
+        if !known.iter().any(|known| known.interval().is_some()) {
+            self.count_services(&known, &entry.services);
             return true;
         }
         let Some(rollup) = &entry.rollup else { return false };
-        for (service, minutes) in &rollup.counts {
-            for (minute, levels) in minutes {
-                for (level, rows) in Level::ALL.into_iter().zip(levels) {
-                    self.count(&known, service, Some(*minute), level, *rows);
-                }
-            }
-        }
+        self.count_minutes(&known, rollup);
         true
     }
 

@@ -25,7 +25,7 @@ use crate::{
         record::timestamp::Timestamp,
         tenant::Tenant,
     },
-    ports::{PortError, catalog::Detail},
+    ports::PortError,
 };
 
 const CHUNK_BYTES: usize = 256 << 10;
@@ -96,7 +96,6 @@ async fn write(app: &App, tenant: &Tenant, export: &Export, out: Sender<Bytes>) 
     let scan = Scan {
         filter: &export.filter,
         copies: Copies::PassedOver,
-        detail: Detail::Summaries,
         order: Order::Newest,
         after: None,
         unlimited: true,

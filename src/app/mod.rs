@@ -46,6 +46,7 @@ pub struct App {
     pub health: Arc<health::Cache>,
     pub segments: Arc<scan::Cache>,
     pub indexes: Arc<scan::IndexCache>,
+    pub rollups: Arc<scan::RollupCache>,
 }
 
 impl App {

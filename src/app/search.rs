@@ -11,14 +11,11 @@ use super::{
     fresh::Copies,
     scan::{self, Scan, Sink, Stats, Vanished},
 };
-use crate::{
-    engine::{
-        block::{Block, rows::Row},
-        query::{Collector, Cursor, Filter, Mask, Order, Position},
-        record::timestamp::Timestamp,
-        tenant::Tenant,
-    },
-    ports::catalog::Detail,
+use crate::engine::{
+    block::{Block, rows::Row},
+    query::{Collector, Cursor, Filter, Mask, Order, Position},
+    record::timestamp::Timestamp,
+    tenant::Tenant,
 };
 
 /// Rows a page holds at the most.
@@ -111,7 +108,6 @@ async fn by_time(
     let scan = Scan {
         filter: &filter,
         copies: Copies::Allowed,
-        detail: Detail::Summaries,
         order,
         after: search.after.map(|after| after.time),
         unlimited: false,

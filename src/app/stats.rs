@@ -8,14 +8,11 @@ use super::{
     fresh::{self, Copies},
     scan::{self, Segments, Stats},
 };
-use crate::{
-    engine::{
-        block::{Rollup, ServiceSummary, Summary, summary},
-        query::TimeRange,
-        record::timestamp::Timestamp,
-        tenant::Tenant,
-    },
-    ports::catalog::Detail,
+use crate::engine::{
+    block::{Rollup, ServiceSummary, Summary, summary},
+    query::TimeRange,
+    record::timestamp::Timestamp,
+    tenant::Tenant,
 };
 
 const HOUR_MINUTES: u32 = 60;
@@ -34,7 +31,7 @@ pub async fn services(app: &App, tenant: &Tenant) -> Result<(Summary, bool), Err
     };
     let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::PassedOver, &mut stats, count).await?;
     let mut partial = fresh.partial;
-    let mut segments = Segments::new(app, tenant, TimeRange::ALL, Detail::Summaries);
+    let mut segments = Segments::new(app, tenant, TimeRange::ALL);
     while let Some(entry) = segments.next(&fresh).await? {
         partial |= fresh.is_older_than(&entry);
         for (service, theirs) in entry.services {
@@ -89,16 +86,18 @@ pub async fn service(app: &App, tenant: &Tenant, service: &str) -> Result<Servic
     };
     let fresh = fresh::read(app, tenant, range, Copies::PassedOver, &mut stats, count).await?;
     add(&unflushed);
-    let mut segments = Segments::new(app, tenant, range, Detail::Rollups);
+    let mut unknown = false;
+    let mut segments = Segments::new(app, tenant, range).with_rollups();
     while let Some(entry) = segments.next(&fresh).await? {
-        if let Some(rollup) = &entry.rollup {
-            add(rollup);
+        match &entry.rollup {
+            Some(rollup) => add(rollup),
+            None => unknown = true,
         }
     }
     let hours = (first_hour..=this_hour)
         .map(|hour| (hour_start(hour), counts.get(&hour).copied().unwrap_or_default()))
         .collect();
-    Ok(ServiceStats { total, hours, partial: partial || fresh.partial })
+    Ok(ServiceStats { total, hours, partial: partial || fresh.partial || unknown })
 }
 
 fn hour_start(hour: u32) -> Timestamp {

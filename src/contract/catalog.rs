@@ -7,15 +7,15 @@ use uuid::Uuid;
 use super::{Broken, same};
 use crate::{
     engine::{
-        block::{SegmentId, rows::Row, segment},
+        block::{Rollup, SegmentId, rows::Row, segment},
         config::ServiceConfig,
         query::TimeRange,
         record::{model::Level, row::RowHead, timestamp::Timestamp},
         tenant::Tenant,
     },
     ports::{
-        Catalog, CatalogEntry,
-        catalog::{After, Detail, Only, WalkFrom},
+        Catalog, CatalogEntry, PortError,
+        catalog::{After, Only, WalkFrom},
     },
 };
 
@@ -60,6 +60,25 @@ pub(super) fn plain(entry: &CatalogEntry) -> CatalogEntry {
     CatalogEntry { rollup: None, ..entry.clone() }
 }
 
+/// What the catalog gives as the roll-ups of these segments, by their keys.
+async fn rollups(
+    catalog: &dyn Catalog,
+    segments: &[&CatalogEntry],
+) -> Result<Vec<(String, Rollup)>, PortError> {
+    let places: Vec<_> = segments.iter().map(|entry| WalkFrom::behind(entry)).collect();
+    let mut rollups = catalog.rollups(&places).await?;
+    rollups.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(rollups)
+}
+
+/// The roll-ups that were added with these segments, by their keys.
+fn kept(segments: &[&CatalogEntry]) -> Vec<(String, Rollup)> {
+    let rollup = |entry: &&CatalogEntry| Some((entry.key.clone(), Rollup::clone(entry.rollup.as_ref()?)));
+    let mut rollups: Vec<_> = segments.iter().filter_map(rollup).collect();
+    rollups.sort_by(|(a, _), (b, _)| a.cmp(b));
+    rollups
+}
+
 pub(super) const MS: i64 = 1_000_000;
 /// 2025-11-20, with a fraction that whole milliseconds do not hold.
 pub(super) const T: i64 = 1_763_682_436_123_000_000 + 456_789;
@@ -71,7 +90,7 @@ async fn listing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Br
     let other = entry(b, 1, T, T + MS)?;
     catalog.add(&[old.clone(), new.clone(), mid.clone(), other.clone()]).await?;
     let list = |range, after: Option<After>, limit| async move {
-        catalog.segments(a, range, after.as_ref(), limit, Detail::Summaries).await
+        catalog.segments(a, range, after.as_ref(), limit).await
     };
     let whole = vec![plain(&new), plain(&mid), plain(&old)];
     same("segments come newest first, of one tenant", list(all, None, 9).await?, whole.clone())?;
@@ -90,8 +109,14 @@ async fn listing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Br
     same("and its start", list(range(T + 9 * MS, i64::MAX), None, 9).await?, vec![plain(&new)])?;
     same("and nothing beyond", list(range(T + 11 * MS, i64::MAX), None, 9).await?, Vec::new())?;
 
-    let full = catalog.segments(a, all, None, 1, Detail::Rollups).await?;
-    same("roll-ups come when they are asked for", full, vec![new.clone()])?;
+    let never = entry(a, 9, T, T + MS)?;
+    let asked = [&new, &never, &other, &old];
+    same(
+        "roll-ups are those of their segments",
+        rollups(catalog, &asked).await?,
+        kept(&[&new, &other, &old]),
+    )?;
+    same("or none", rollups(catalog, &[]).await?, Vec::new())?;
     let receipt = Timestamp::from_ms((T + 5 * MS) / MS);
     let mut found = catalog.received_at(a, receipt).await?;
     found.sort_by(|x, y| x.key.cmp(&y.key));
@@ -115,7 +140,7 @@ async fn replacing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), 
     let at = Timestamp::from_ms;
     let (old, mid, new) = (entry(a, 1, T, T + MS)?, entry(a, 2, T, T + 5 * MS)?, entry(a, 4, T, T + 7 * MS)?);
     let (newest, never) = (entry(a, 3, T + 5 * MS, T + 9 * MS)?, entry(a, 9, T, T + MS)?);
-    let list = |after| catalog.segments(a, TimeRange::ALL, after, 1, Detail::Summaries);
+    let list = |after| catalog.segments(a, TimeRange::ALL, after, 1);
     let first = list(None).await?;
     let as_of = first.first().map_or(9, |entry| entry.as_of);
     same("a listing begins", first, vec![plain(&newest)])?;
@@ -133,24 +158,22 @@ async fn replacing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), 
     same("once", again, false)?;
     catalog.add(&[old.clone(), mid.clone()]).await?;
     let after = After { max_time_ms: newest.max_time.as_ms(), key: newest.key.clone() };
-    let now = catalog.segments(a, TimeRange::ALL, Some(&after), 9, Detail::Summaries).await?;
+    let now = catalog.segments(a, TimeRange::ALL, Some(&after), 9).await?;
     let keys = |entries: &[CatalogEntry]| entries.iter().map(|entry| entry.key.clone()).collect::<Vec<_>>();
     same("who begins now sees the new", keys(&now), vec![new.key.clone()])?;
     for (after, expected) in [(&newest, vec![&mid, &old]), (&mid, vec![&old]), (&old, vec![])] {
         let after = After { max_time_ms: after.max_time.as_ms(), key: after.key.clone() };
-        for detail in [Detail::Summaries, Detail::Rollups] {
-            let then = catalog.segments_as_of(a, TimeRange::ALL, &after, as_of, 9, detail).await?;
-            let whole = |entry: &&CatalogEntry| {
-                if detail == Detail::Rollups { (*entry).clone() } else { plain(entry) }
-            };
-            let expected: Vec<_> = expected.iter().map(whole).map(|e| CatalogEntry { as_of, ..e }).collect();
-            same("who began before goes on with the old", then, expected)?;
-        }
+        let then = catalog.segments_as_of(a, TimeRange::ALL, &after, as_of, 9).await?;
+        let expected: Vec<_> =
+            expected.into_iter().map(|entry| CatalogEntry { as_of, ..plain(entry) }).collect();
+        same("who began before goes on with the old", then, expected)?;
     }
-    let left = catalog.segments(a, TimeRange::ALL, None, 9, Detail::Summaries).await?;
+    let both = [&old, &new, &mid];
+    same("roll-ups of the old are there as well", rollups(catalog, &both).await?, kept(&both))?;
+    let left = catalog.segments(a, TimeRange::ALL, None, 9).await?;
     let keys: Vec<_> = left.iter().map(|entry| entry.id.first_seq).collect();
     same("what is replaced is gone", keys, vec![3, 4])?;
-    let others = catalog.segments(b, TimeRange::ALL, None, 9, Detail::Summaries).await?;
+    let others = catalog.segments(b, TimeRange::ALL, None, 9).await?;
     same("of one tenant only", others.len(), 1)?;
     same("a removal is not due before its time", catalog.removals(at(1_000), 9).await?, Vec::new())?;
     let mut due = catalog.removals(at(1_001), 9).await?;
@@ -158,7 +181,8 @@ async fn replacing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), 
     same("objects are noted for removal", due, vec![old.key.clone(), mid.key.clone()])?;
     same("removals have their limit", catalog.removals(at(1_001), 1).await?.len(), 1)?;
     catalog.forget_removals(std::slice::from_ref(&old.key)).await?;
-    same("one is forgotten", catalog.removals(at(1_001), 9).await?, vec![mid.key])
+    same("one is forgotten", catalog.removals(at(1_001), 9).await?, vec![mid.key.clone()])?;
+    same("and its roll-up", rollups(catalog, &both).await?, kept(&[&new, &mid]))
 }
 
 async fn spool(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {

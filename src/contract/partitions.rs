@@ -16,7 +16,7 @@ use crate::{
     },
     ports::{
         Catalog, CatalogEntry, Partitions,
-        catalog::{After, Detail, WalkFrom},
+        catalog::{After, WalkFrom},
         partitions::{Candidates, Member, Overlapping, Partition, Wanted},
     },
 };
@@ -73,7 +73,7 @@ fn keys(entries: &[CatalogEntry]) -> Vec<String> {
 
 impl Both<'_> {
     async fn candidates(&self, tenant: &Tenant, wanted: &Wanted) -> Result<Candidates, Broken> {
-        Ok(self.partitions.candidates(tenant, TimeRange::ALL, wanted, 9, Detail::Summaries).await?)
+        Ok(self.partitions.candidates(tenant, TimeRange::ALL, wanted, 9).await?)
     }
 
     async fn noted(&self) -> Result<Vec<String>, Broken> {
@@ -157,10 +157,8 @@ impl Both<'_> {
         let behind = |wanted: Wanted, limit| {
             let after = &after;
             async move {
-                let (all, detail) = (TimeRange::ALL, Detail::Summaries);
-                Ok::<_, Broken>(
-                    self.partitions.candidates_behind(a, all, &wanted, after, 0, limit, detail).await?,
-                )
+                let all = TimeRange::ALL;
+                Ok::<_, Broken>(self.partitions.candidates_behind(a, all, &wanted, after, 0, limit).await?)
             }
         };
         same("a listing goes on", behind(unknown, 1).await?, vec![indexed(two, 700, 0)])?;
@@ -177,9 +175,9 @@ impl Both<'_> {
         let found = self.candidates(a, &wanted).await?;
         same("then it is no candidate", keys(&found.some), keys(from_ref(one)))?;
         same("as of then", found.as_of, 1)?;
-        let (all, detail) = (TimeRange::ALL, Detail::Summaries);
+        let all = TimeRange::ALL;
         let after = After { max_time_ms: three.max_time.as_ms(), key: three.key.clone() };
-        let then = self.partitions.candidates_behind(a, all, &wanted, &after, 0, 9, detail).await?;
+        let then = self.partitions.candidates_behind(a, all, &wanted, &after, 0, 9).await?;
         same("but one as of before", keys(&then), keys(from_ref(two)))?;
 
         let second = partition(a, 701, (T / MS, T / MS + 6), 3)?;

@@ -10,10 +10,12 @@ use async_trait::async_trait;
 
 use super::world::{Inner, let_others_run, lock};
 use crate::{
-    engine::{config::ServiceConfig, query::TimeRange, record::timestamp::Timestamp, tenant::Tenant},
+    engine::{
+        block::Rollup, config::ServiceConfig, query::TimeRange, record::timestamp::Timestamp, tenant::Tenant,
+    },
     ports::{
         Catalog, CatalogEntry, PortError,
-        catalog::{After, Detail, Only, WalkFrom},
+        catalog::{After, Only, WalkFrom},
         partitions::Partition,
     },
 };
@@ -92,12 +94,10 @@ impl Tables {
         after: Option<&After>,
         as_of: u64,
         limit: usize,
-        detail: Detail,
     ) -> Vec<CatalogEntry> {
-        self.list_if(tenant, range, after, as_of, limit, detail, |_| true)
+        self.list_if(tenant, range, after, as_of, limit, |_| true)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a listing")]
     pub(super) fn list_if(
         &self,
         tenant: &Tenant,
@@ -105,7 +105,6 @@ impl Tables {
         after: Option<&After>,
         as_of: u64,
         limit: usize,
-        detail: Detail,
         wanted: impl Fn(&CatalogEntry) -> bool,
     ) -> Vec<CatalogEntry> {
         let behind = |entry: &&CatalogEntry| {
@@ -115,11 +114,7 @@ impl Tables {
         };
         let all = self.as_of(tenant.as_str(), as_of).into_iter().filter(|entry| wanted(entry));
         let wanted = all.filter(|entry| range.overlaps(entry.min_time, entry.max_time)).filter(behind);
-        let shown = wanted.take(limit).map(|entry| CatalogEntry { as_of, ..entry.clone() });
-        match detail {
-            Detail::Summaries => shown.map(|entry| without_rollup(&entry)).collect(),
-            Detail::Rollups => shown.collect(),
-        }
+        wanted.take(limit).map(|entry| CatalogEntry { as_of, ..without_rollup(entry) }).collect()
     }
 
     pub(super) fn behind(&self, from: &WalkFrom) -> impl Iterator<Item = (&Place, &Kept)> {
@@ -198,11 +193,10 @@ impl Catalog for FakeCatalog {
         range: TimeRange,
         after: Option<&After>,
         limit: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
         self.run("catalog.segments", |tables| {
             let as_of = tables.epoch(tenant.as_str());
-            tables.list(tenant, range, after, as_of, limit, detail)
+            tables.list(tenant, range, after, as_of, limit)
         })
     }
 
@@ -213,9 +207,21 @@ impl Catalog for FakeCatalog {
         after: &After,
         as_of: u64,
         limit: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
-        self.run("catalog.segments", |tables| tables.list(tenant, range, Some(after), as_of, limit, detail))
+        self.run("catalog.segments", |tables| tables.list(tenant, range, Some(after), as_of, limit))
+    }
+
+    async fn rollups(&self, segments: &[WalkFrom]) -> Result<Vec<(String, Rollup)>, PortError> {
+        let_others_run().await;
+        self.run("catalog.rollups", |tables| {
+            let rollup = |from: &WalkFrom| {
+                let place = (from.tenant.clone(), from.max_time_ms, from.key.clone());
+                let replaced = || tables.replaced.get(&place).map(|(kept, _)| kept);
+                let kept = tables.segments.get(&place).or_else(replaced)?;
+                Some((from.key.clone(), Rollup::clone(kept.entry.rollup.as_ref()?)))
+            };
+            segments.iter().filter_map(rollup).collect()
+        })
     }
 
     async fn received_at(&self, tenant: &Tenant, time: Timestamp) -> Result<Vec<CatalogEntry>, PortError> {

@@ -16,7 +16,7 @@ use crate::{
     },
     ports::{
         CatalogEntry, Partitions, PortError,
-        catalog::{After, Detail, WalkFrom},
+        catalog::{After, WalkFrom},
         partitions::{Candidates, Member, Overlapping, Partition, Wanted},
     },
 };
@@ -120,13 +120,12 @@ impl Partitions for FakeCatalog {
         range: TimeRange,
         wanted: &Wanted,
         limit: usize,
-        detail: Detail,
     ) -> Result<Candidates, PortError> {
         let_others_run().await;
         self.run("partitions.candidates", |tables| {
             let as_of = tables.epoch(tenant.as_str());
             let list = |limit, wanted: &dyn Fn(&CatalogEntry) -> bool| {
-                tables.list_if(tenant, range, None, as_of, limit, detail, wanted)
+                tables.list_if(tenant, range, None, as_of, limit, wanted)
             };
             let some = list(usize::MAX, &|entry| is_some(wanted, entry));
             Candidates { some, page: list(limit, &|entry| is_other(wanted, entry)), as_of }
@@ -141,12 +140,11 @@ impl Partitions for FakeCatalog {
         after: &After,
         as_of: u64,
         limit: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
         let_others_run().await;
         self.run("partitions.candidates", |tables| {
             let other = |entry: &CatalogEntry| is_other(wanted, entry);
-            tables.list_if(tenant, range, Some(after), as_of, limit, detail, other)
+            tables.list_if(tenant, range, Some(after), as_of, limit, other)
         })
     }
 

@@ -74,6 +74,7 @@ impl FakeScanners {
             health: Arc::default(),
             segments: Arc::default(),
             indexes: Arc::default(),
+            rollups: Arc::default(),
             partitions: self.catalog.clone(),
         };
         running.insert(name.clone(), app.clone());

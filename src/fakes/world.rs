@@ -132,6 +132,7 @@ impl World {
             health: Arc::default(),
             segments: Arc::default(),
             indexes: Arc::default(),
+            rollups: Arc::default(),
         }
     }
 

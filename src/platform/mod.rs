@@ -22,6 +22,7 @@ use crate::{
 /// Of the isolate: the Worker and the scanners that the platform puts into one share its 128 MB.
 static SEGMENTS: LazyLock<Arc<scan::Cache>> = LazyLock::new(Arc::default);
 static INDEXES: LazyLock<Arc<scan::IndexCache>> = LazyLock::new(Arc::default);
+static ROLLUPS: LazyLock<Arc<scan::RollupCache>> = LazyLock::new(Arc::default);
 
 /// The service on these bindings.
 pub(crate) fn app(env: &Env) -> Result<App, String> {
@@ -45,6 +46,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         health: Arc::default(),
         segments: SEGMENTS.clone(),
         indexes: INDEXES.clone(),
+        rollups: ROLLUPS.clone(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! The catalog: which segments there are, what waits in the spool, and each service's settings.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::PortError;
@@ -35,17 +37,10 @@ pub struct CatalogEntry {
     pub min_received: Timestamp,
     pub max_received: Timestamp,
     pub services: Summary,
-    /// Present in what is added, and in what is listed with `Detail::Rollups`.
-    pub rollup: Option<Rollup>,
+    /// Present in what is added; no listing brings it, `rollups` does.
+    pub rollup: Option<Arc<Rollup>>,
     /// How many times the tenant's segments had been replaced when this was listed by `segments`.
     pub as_of: u64,
-}
-
-/// How much of each entry a listing brings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    Summaries,
-    Rollups,
 }
 
 impl CatalogEntry {
@@ -71,7 +66,7 @@ impl CatalogEntry {
             min_received: footer.min_received,
             max_received: footer.max_received,
             services: footer.services.clone(),
-            rollup: Some(footer.rollup.clone()),
+            rollup: Some(Arc::new(footer.rollup.clone())),
             as_of: 0,
         }
     }
@@ -130,7 +125,6 @@ pub trait Catalog: Send + Sync {
         range: TimeRange,
         after: Option<&After>,
         limit: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError>;
 
     /// The page behind `after` of a listing that began when so many replacements had been: a segment that was
@@ -143,8 +137,11 @@ pub trait Catalog: Send + Sync {
         after: &After,
         as_of: u64,
         limit: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError>;
+
+    /// The roll-ups of segments that were listed, by their keys: also of those replaced since, until their
+    /// removal is forgotten. In no order; what is not there is left out.
+    async fn rollups(&self, segments: &[WalkFrom]) -> Result<Vec<(String, Rollup)>, PortError>;
 
     /// A tenant's segments that can hold a row received at this time.
     async fn received_at(&self, tenant: &Tenant, time: Timestamp) -> Result<Vec<CatalogEntry>, PortError>;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{
     CatalogEntry, PortError,
-    catalog::{After, Detail, WalkFrom},
+    catalog::{After, WalkFrom},
 };
 use crate::engine::{
     index::{Ordinal, Parts},
@@ -82,11 +82,9 @@ pub trait Partitions: Send + Sync {
         range: TimeRange,
         wanted: &Wanted,
         limit: usize,
-        detail: Detail,
     ) -> Result<Candidates, PortError>;
 
     /// The page of the others behind `after`, of the same moment. Some may be in it that are not wanted.
-    #[expect(clippy::too_many_arguments, reason = "a listing and where it stands")]
     async fn candidates_behind(
         &self,
         tenant: &Tenant,
@@ -95,7 +93,6 @@ pub trait Partitions: Send + Sync {
         after: &After,
         as_of: u64,
         limit: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError>;
 
     /// The indexes of every tenant, by tenant and number.

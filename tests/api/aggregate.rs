@@ -4,9 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join3;
 use serde_json::{Value, json};
 
-use crate::{NOW_MS, Service};
+use crate::{
+    NOW_MS, Service,
+    compaction::{hour, run},
+};
 
 const LEVELS: [&str; 5] = ["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"];
 const SERVICES: [&str; 3] = ["api", "web", "db"];
@@ -161,6 +165,83 @@ async fn what_summaries_and_footers_know_is_not_read() {
     );
     assert_eq!(of("host"), json!({"field": "host", "rows": 120, "kinds": {"text": 120}}));
     assert_eq!(of("tags"), json!({"field": "tags", "rows": 600, "kinds": {"json": 600}}));
+}
+
+fn counted(body: &Value) -> u64 {
+    body["data"].as_array().unwrap().iter().map(|one| one["count"].as_u64().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn a_roll_up_is_fetched_once() {
+    let service = stored(&records(), true).await;
+    let fetches = || service.world.calls("catalog.rollups");
+    // Where minutes are not counted, none is of use.
+    for query in [
+        "stats?by=service,level",
+        "stats?by=time:7s",
+        "stats?by=time:5m&stats=sum(duration_ms)",
+        "stats?by=time:5m,host",
+    ] {
+        service.get(&format!("/api/v1/{query}")).await.ok();
+        assert_eq!(fetches(), 0, "{query}");
+    }
+    let minutes = "/api/v1/histogram?interval=1m";
+    for (fetched, query, count) in [
+        (1, minutes, 600),
+        (1, minutes, 600),
+        (1, "/api/v1/histogram?interval=1h&q=level:ERROR", 120),
+        (1, "/api/v1/stats?by=time:5m,service&service=web", 200),
+    ] {
+        assert_eq!(counted(&service.get(query).await.ok()), count, "{query}");
+        assert_eq!(fetches(), fetched, "{query}");
+    }
+    service.get("/api/v1/logs/stats/api").await.ok();
+    assert_eq!(fetches(), 1, "a service's hours are counted of the same");
+    // What is new is fetched, and what another isolate has is not here.
+    service.store_all(&records()[..7]).await;
+    service.flush().await;
+    assert_eq!((counted(&service.get(minutes).await.ok()), fetches()), (607, 2));
+    let other = service.restarted();
+    assert_eq!((counted(&other.get(minutes).await.ok()), fetches()), (607, 3));
+    assert_eq!((counted(&service.get(minutes).await.ok()), fetches()), (607, 3));
+}
+
+#[tokio::test]
+async fn roll_ups_that_cannot_be_fetched_are_no_numbers() {
+    let service = stored(&records(), true).await;
+    for query in ["/api/v1/histogram?interval=1m", "/api/v1/logs/stats/api"] {
+        let service = service.restarted();
+        service.world.fail("catalog.rollups", false, 1);
+        assert_eq!(service.get(query).await.error(), (503, "unavailable".into(), None), "{query}");
+        service.get(query).await.ok();
+    }
+    assert_eq!(counted(&service.get("/api/v1/histogram?interval=1m").await.ok()), 600);
+}
+
+#[tokio::test]
+async fn segments_that_are_replaced_are_counted_once() {
+    let service = Service::new();
+    // More segments than a page of the listing has.
+    let ids = hour(&service, 30).await;
+    let histogram = "/api/v1/histogram?interval=1m";
+    let before = service.get(histogram).await.ok();
+    assert_eq!(counted(&before), ids.len() as u64);
+    let fetched = service.world.calls("catalog.rollups");
+    let other = service.restarted();
+    let meanwhile = async |reader: &Service| {
+        let mut seen = Vec::new();
+        for _ in 0..6 {
+            seen.push(reader.get(histogram).await.ok()["data"].clone());
+        }
+        seen
+    };
+    let (compacted, warm, cold) = join3(run(&service), meanwhile(&service), meanwhile(&other)).await;
+    assert_eq!(compacted.segments_made, 2);
+    for data in warm.into_iter().chain(cold) {
+        assert_eq!(data, before["data"]);
+    }
+    assert!(service.world.calls("catalog.rollups") > fetched);
+    assert_eq!(service.get(histogram).await.ok()["data"], before["data"]);
 }
 
 #[tokio::test]

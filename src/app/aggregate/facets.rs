@@ -8,12 +8,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{App, Error, Filter, Gather, Key, Mask, Part, Row, Sink, Stats, Tenant, scan};
-use crate::{
-    engine::{
-        block::{Block, Kind},
-        query::{leaves, row::leaves_of, stat::Coded},
-    },
-    ports::catalog::Detail,
+use crate::engine::{
+    block::{Block, Kind},
+    query::{leaves, row::leaves_of, stat::Coded},
 };
 
 /// Fields whose values come again and again.
@@ -90,7 +87,7 @@ pub async fn facets(app: &App, tenant: &Tenant, filter: &Filter, names: &[String
         let facets = known.into_iter().map(|name| (name.to_owned(), Facet::default())).collect();
         Counting { facets, finds: names.is_empty(), found: 0 }
     };
-    let (sink, stats) = scan(app, tenant, filter, Detail::Summaries, new).await?;
+    let (sink, stats) = scan(app, tenant, filter, new).await?;
     let mut facets = sink.into_facets();
     let order: Vec<String> = if names.is_empty() {
         USUAL

@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{App, Error, Filter, Gather, Mask, Opened, Part, Row, Sink, Stats, Tenant, scan};
-use crate::{
-    engine::block::{Block, Corrupt, Kind},
-    ports::catalog::Detail,
-};
+use crate::engine::block::{Block, Corrupt, Kind};
 
 /// Fields that are told apart.
 const MAX_FIELDS: usize = 5_000;
@@ -39,7 +36,7 @@ pub async fn fields(
     tenant: &Tenant,
     filter: &Filter,
 ) -> Result<(BTreeMap<String, FieldRows>, u64, Stats), Error> {
-    let (mut names, mut stats) = scan(app, tenant, filter, Detail::Summaries, Names::default).await?;
+    let (mut names, mut stats) = scan(app, tenant, filter, Names::default).await?;
     for name in ["id", "timestamp", "received_at"] {
         if names.rows > 0 {
             names.fields.insert(name.to_owned(), FieldRows { text: names.rows, ..FieldRows::default() });

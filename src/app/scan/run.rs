@@ -22,7 +22,7 @@ use crate::{
         record::timestamp::Timestamp,
         tenant::Tenant,
     },
-    ports::{CatalogEntry, catalog::Detail},
+    ports::CatalogEntry,
 };
 
 /// Reads of the bucket and bytes of it that one scan may cost, and each of its scanners; beyond it the answer is
@@ -41,7 +41,6 @@ const WAVE: usize = 6;
 pub struct Scan<'a> {
     pub filter: &'a Filter,
     pub copies: Copies,
-    pub detail: Detail,
     pub order: Order,
     /// Goes on past the limits while nothing behind this has been looked at: a page must get further than
     /// the one before.
@@ -71,6 +70,11 @@ pub trait Sink: Send {
 
     /// The wanted rows of a block.
     fn block(&mut self, block: &Block<'_>, wanted: &Mask, key: &Arc<str>) -> Result<(), Error>;
+
+    /// Whether `summary` asks for roll-ups.
+    fn takes_rollups(&self) -> bool {
+        false
+    }
 
     /// Takes a segment by what the catalog says of it. `false`: it is to be opened.
     fn summary(&mut self, _: &CatalogEntry) -> bool {
@@ -130,7 +134,7 @@ pub async fn run<S: Sink>(
     stats.add(&looked_up);
     stats.partial |= fresh.partial;
     sink.pause().await?;
-    let mut walk = Walk::new(app, tenant, scan, needles, &fresh).await?;
+    let mut walk = Walk::new(app, tenant, scan, sink.takes_rollups(), needles, &fresh).await?;
     let mut spread = Spread::new(app, tenant, scan, sink);
     let mut stopped = None;
     while stopped.is_none() {

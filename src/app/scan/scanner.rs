@@ -13,7 +13,7 @@ use crate::{
         search::Weighed,
     },
     engine::query::{Order, Query, relevance::Terms},
-    ports::{catalog::Detail, scanners::ScannerName},
+    ports::scanners::ScannerName,
 };
 
 /// Does a job. `app` is the scanner's own. What is wrong with a job is the caller's mistake.
@@ -54,7 +54,6 @@ async fn run<S: Sink>(
     let scan = Scan {
         filter: &job.filter,
         copies: Copies::PassedOver,
-        detail: Detail::Summaries,
         order: Order::Newest,
         after: None,
         unlimited: false,

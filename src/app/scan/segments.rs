@@ -1,20 +1,13 @@
 //! The walk over the segments of a range, as the catalog lists them: a page at a time, and before that those
 //! that the partition indexes point to.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    iter::Peekable,
-    vec::IntoIter,
-};
+use std::{collections::HashSet, iter::Peekable, vec::IntoIter};
 
-use super::needles::Needles;
+use super::{needles::Needles, rollups};
 use crate::{
     app::{App, Error, fresh::Fresh},
-    engine::{block::Rollup, query::TimeRange, tenant::Tenant},
-    ports::{
-        CatalogEntry,
-        catalog::{After, Detail},
-    },
+    engine::{query::TimeRange, tenant::Tenant},
+    ports::{CatalogEntry, catalog::After},
 };
 
 /// Catalog entries of a first page. An entry may take 2 MB, so the pages behind it are as long as the
@@ -28,7 +21,7 @@ pub struct Segments<'a> {
     app: &'a App,
     tenant: &'a Tenant,
     range: TimeRange,
-    detail: Detail,
+    rollups: bool,
     needles: Option<Needles>,
     /// Those that the indexes point to.
     some: Peekable<IntoIter<CatalogEntry>>,
@@ -43,24 +36,13 @@ pub struct Segments<'a> {
 
 impl<'a> Segments<'a> {
     /// All of them.
-    pub fn new(app: &'a App, tenant: &'a Tenant, range: TimeRange, detail: Detail) -> Self {
-        Self::with(app, tenant, range, detail, None)
-    }
-
-    /// Those that can hold the needles, and some more.
-    pub(super) fn with(
-        app: &'a App,
-        tenant: &'a Tenant,
-        range: TimeRange,
-        detail: Detail,
-        needles: Option<Needles>,
-    ) -> Self {
+    pub fn new(app: &'a App, tenant: &'a Tenant, range: TimeRange) -> Self {
         Self {
             app,
             tenant,
             range,
-            detail,
-            needles,
+            rollups: false,
+            needles: None,
             some: Vec::new().into_iter().peekable(),
             some_keys: HashSet::new(),
             page: Vec::new().into_iter().peekable(),
@@ -69,6 +51,20 @@ impl<'a> Segments<'a> {
             as_of: 0,
             done: false,
         }
+    }
+
+    /// With their roll-ups.
+    #[must_use]
+    pub fn with_rollups(mut self) -> Self {
+        self.rollups = true;
+        self
+    }
+
+    /// Those that can hold the needles, and some more.
+    #[must_use]
+    pub(super) fn that_hold(mut self, needles: Needles) -> Self {
+        self.needles = Some(needles);
+        self
     }
 
     pub async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
@@ -100,19 +96,18 @@ impl<'a> Segments<'a> {
     }
 
     async fn turn(&mut self) -> Result<(), Error> {
-        let (app, tenant, range, limit, detail) =
-            (self.app, self.tenant, self.range, self.page_len, self.detail);
-        let page = match (&self.needles, &self.after) {
+        let (app, tenant, range, limit) = (self.app, self.tenant, self.range, self.page_len);
+        let mut page = match (&self.needles, &self.after) {
             (None, None) => {
-                let page = app.catalog.segments(tenant, range, None, limit, detail).await?;
+                let page = app.catalog.segments(tenant, range, None, limit).await?;
                 self.as_of = page.first().map_or(0, |entry| entry.as_of);
                 page
             }
             (None, Some(after)) => {
-                app.catalog.segments_as_of(tenant, range, after, self.as_of, limit, detail).await?
+                app.catalog.segments_as_of(tenant, range, after, self.as_of, limit).await?
             }
             (Some(needles), None) => {
-                let found = app.partitions.candidates(tenant, range, &needles.wanted, limit, detail).await?;
+                let found = app.partitions.candidates(tenant, range, &needles.wanted, limit).await?;
                 self.as_of = found.as_of;
                 self.some_keys = found.some.iter().map(|entry| entry.key.clone()).collect();
                 self.some = found.some.into_iter().peekable();
@@ -120,12 +115,15 @@ impl<'a> Segments<'a> {
             }
             (Some(needles), Some(after)) => {
                 let (wanted, as_of) = (&needles.wanted, self.as_of);
-                app.partitions.candidates_behind(tenant, range, wanted, after, as_of, limit, detail).await?
+                app.partitions.candidates_behind(tenant, range, wanted, after, as_of, limit).await?
             }
         };
         self.done = page.len() < self.page_len;
         self.after =
             page.last().map(|entry| After { max_time_ms: entry.max_time.as_ms(), key: entry.key.clone() });
+        if self.rollups {
+            rollups::fill(app, &mut page).await?;
+        }
         let bytes: usize = page.iter().map(weight).sum();
         self.page_len = (PAGE_BYTES * page.len() / bytes.max(1)).clamp(FIRST_PAGE, MAX_PAGE);
         self.page = page.into_iter().peekable();
@@ -135,6 +133,5 @@ impl<'a> Segments<'a> {
 
 /// About the bytes that an entry takes in memory.
 fn weight(entry: &CatalogEntry) -> usize {
-    let minutes = |rollup: &Rollup| rollup.counts.values().map(BTreeMap::len).sum::<usize>();
-    1_000 + entry.services.len() * 300 + entry.rollup.as_ref().map_or(0, minutes) * 60
+    1_000 + entry.services.len() * 300 + entry.rollup.as_ref().map_or(0, |rollup| rollup.weight())
 }

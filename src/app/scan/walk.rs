@@ -7,7 +7,7 @@ use crate::{
         query::{Filter, Order},
         tenant::Tenant,
     },
-    ports::{CatalogEntry, catalog::Detail},
+    ports::CatalogEntry,
 };
 
 /// The segments of a scan, in its order.
@@ -21,12 +21,17 @@ impl<'a> Walk<'a> {
         app: &'a App,
         tenant: &'a Tenant,
         scan: &Scan<'_>,
+        rollups: bool,
         needles: Option<Needles>,
         fresh: &Fresh,
     ) -> Result<Self, Error> {
-        // What asks for words is not told by a summary.
-        let detail = if needles.is_some() { Detail::Summaries } else { scan.detail };
-        let mut segments = Segments::with(app, tenant, scan.filter.time, detail, needles);
+        let mut segments = Segments::new(app, tenant, scan.filter.time);
+        if let Some(needles) = needles {
+            segments = segments.that_hold(needles);
+        } else if rollups {
+            // What words decide is not in them.
+            segments = segments.with_rollups();
+        }
         if scan.order == Order::Newest && !scan.unlimited {
             return Ok(Self::Paged(Box::new(segments)));
         }

@@ -23,7 +23,6 @@ use crate::{
         record::timestamp::Timestamp,
         tenant::Tenant,
     },
-    ports::catalog::Detail,
 };
 
 /// Rows that are weighed; of more than this the newest are ranked.
@@ -44,7 +43,6 @@ pub(super) async fn search(
     let scan = |filter, stops_early, spreads| Scan {
         filter,
         copies: Copies::PassedOver,
-        detail: Detail::Summaries,
         order: Order::Newest,
         after: None,
         unlimited: false,

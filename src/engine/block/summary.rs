@@ -57,6 +57,11 @@ pub struct Rollup {
 }
 
 impl Rollup {
+    /// About the bytes that it takes in memory.
+    pub fn weight(&self) -> usize {
+        self.counts.iter().map(|(service, minutes)| 100 + service.len() + minutes.len() * 80).sum()
+    }
+
     pub fn count(&mut self, service: &str, level: Level, time: Timestamp) {
         if !self.counts.contains_key(service) {
             self.counts.insert(service.to_owned(), BTreeMap::new());

@@ -68,7 +68,7 @@ fn totals(service: &str, summary: Option<&ServiceSummary>) -> Value {
     })
 }
 
-pub(super) fn by_level(counts: &LevelCounts) -> Value {
+fn by_level(counts: &LevelCounts) -> Value {
     let named = Level::ALL.iter().zip(counts).map(|(level, n)| (level.as_str().to_owned(), Value::from(*n)));
     Value::Object(named.collect::<Map<_, _>>())
 }

@@ -13,17 +13,19 @@ use rows::entries;
 
 use super::{meter, port_error};
 use crate::{
-    engine::{config::ServiceConfig, query::TimeRange, record::timestamp::Timestamp, tenant::Tenant},
+    engine::{
+        block::Rollup, config::ServiceConfig, query::TimeRange, record::timestamp::Timestamp, tenant::Tenant,
+    },
     ports::{
         Catalog, CatalogEntry, PortError,
-        catalog::{After, Detail, Only, WalkFrom},
+        catalog::{After, Only, WalkFrom},
     },
 };
 
 /// D1 refuses a row of 2 MB; locally it does not.
 const MAX_ROW_BYTES: usize = 1_900_000;
 
-/// The columns of a listing, but for the roll-up and the moment.
+/// The columns of a listing, but for the moment.
 const COLUMNS: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
                        size_bytes, footer_offset, filters_offset, services, words_bytes, indexed_in, ordinal";
 
@@ -91,7 +93,7 @@ impl D1Catalog {
         more: &[JsValue],
     ) -> Result<D1PreparedStatement, worker::Error> {
         let (services, rollup) =
-            (serde_json::to_string(&entry.services)?, serde_json::to_string(&entry.rollup)?);
+            (serde_json::to_string(&entry.services)?, serde_json::to_string(&entry.rollup.as_deref())?);
         if services.len() + rollup.len() > MAX_ROW_BYTES {
             return Err(format!("the catalog row of {} is over {MAX_ROW_BYTES} bytes", entry.key).into());
         }
@@ -168,9 +170,7 @@ impl D1Catalog {
         range: TimeRange,
         after: Option<&After>,
         max: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, worker::Error> {
-        let rollup = rollup(detail);
         let mut values = vec![tenant.as_str().into(), ms(range.start), ms(range.end), limit(max)];
         // Two statements and not one with an OR: only so the walk begins where it stopped.
         let behind = if let Some(after) = after {
@@ -180,7 +180,7 @@ impl D1Catalog {
             ""
         };
         let sql = format!(
-            "SELECT {COLUMNS}, {rollup}, {AS_OF} FROM segments \
+            "SELECT {COLUMNS}, {AS_OF} FROM segments \
              WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 {behind} \
              ORDER BY max_ms DESC, key DESC LIMIT ?4"
         );
@@ -195,27 +195,18 @@ impl D1Catalog {
         after: &After,
         as_of: u64,
         max: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, worker::Error> {
-        let rollup = rollup(detail);
         let wanted =
             "tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 AND (max_ms, key) < (?5, ?6) AND born <= ?7";
         let sql = format!(
-            "SELECT {COLUMNS}, {rollup}, ?7 AS as_of FROM segments WHERE {wanted} UNION ALL \
-             SELECT {COLUMNS_OF_REMOVED}, {rollup}, ?7 AS as_of FROM removals WHERE {wanted} AND gone > ?7 \
+            "SELECT {COLUMNS}, ?7 AS as_of FROM segments WHERE {wanted} UNION ALL \
+             SELECT {COLUMNS_OF_REMOVED}, ?7 AS as_of FROM removals WHERE {wanted} AND gone > ?7 \
              ORDER BY max_ms DESC, key DESC LIMIT ?4"
         );
         let (from_ms, from) = (number(after.max_time_ms.unsigned_abs()), after.key.as_str().into());
         let (start, end) = (ms(range.start), ms(range.end));
         let values = [tenant.as_str().into(), start, end, limit(max), from_ms, from, number(as_of)];
         entries(self.select(&sql, &values).await?)
-    }
-}
-
-fn rollup(detail: Detail) -> &'static str {
-    match detail {
-        Detail::Summaries => "NULL AS rollup",
-        Detail::Rollups => "rollup",
     }
 }
 
@@ -252,6 +243,12 @@ fn json_list(items: &[String]) -> Result<JsValue, worker::Error> {
 #[derive(Deserialize)]
 struct KeyRow {
     key: String,
+}
+
+#[derive(Deserialize)]
+struct RollupRow {
+    key: String,
+    rollup: String,
 }
 
 /// A place in the listing, for a list of them in JSON.
@@ -294,9 +291,8 @@ impl Catalog for D1Catalog {
         range: TimeRange,
         after: Option<&After>,
         max: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
-        SendFuture::new(port(self.list(tenant, range, after, max, detail))).await
+        SendFuture::new(port(self.list(tenant, range, after, max))).await
     }
 
     async fn segments_as_of(
@@ -306,15 +302,31 @@ impl Catalog for D1Catalog {
         after: &After,
         as_of: u64,
         max: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
-            let found = self.list(tenant, range, Some(after), max, detail).await?;
+            let found = self.list(tenant, range, Some(after), max).await?;
             // Nearly always nothing was replaced since. An empty page does not say.
             if found.first().is_some_and(|entry| entry.as_of == as_of) {
                 return Ok(found);
             }
-            self.list_of_then(tenant, range, after, as_of, max, detail).await
+            self.list_of_then(tenant, range, after, as_of, max).await
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn rollups(&self, segments: &[WalkFrom]) -> Result<Vec<(String, Rollup)>, PortError> {
+        let work = async {
+            let places = segments.iter().map(|from| (&from.tenant, from.max_time_ms, &from.key));
+            let list = serde_json::to_string(&places.collect::<Vec<_>>())?;
+            // One statement, so that no row moves from the one table to the other meanwhile.
+            let sql = format!(
+                "SELECT key, rollup FROM segments WHERE {LISTED} UNION ALL \
+                 SELECT key, rollup FROM removals WHERE rollup IS NOT NULL \
+                 AND key IN (SELECT CAST(value ->> 2 AS TEXT) FROM json_each(?1))"
+            );
+            let rows: Vec<RollupRow> = self.select(&sql, &[list.into()]).await?;
+            let rollup = |row: RollupRow| Ok((row.key, serde_json::from_str(&row.rollup)?));
+            rows.into_iter().map(rollup).collect()
         };
         SendFuture::new(port(work)).await
     }

@@ -7,7 +7,7 @@ use worker::{D1PreparedStatement, send::SendFuture, wasm_bindgen::JsValue};
 
 use super::{
     COLUMNS, COLUMNS_OF_REMOVED, D1Catalog, MAX_ROW_BYTES, NOTE_KEYS, count, entries, json_list, limit, ms,
-    number, port, rollup,
+    number, port,
 };
 use crate::{
     engine::{
@@ -18,7 +18,7 @@ use crate::{
     },
     ports::{
         CatalogEntry, Partitions, PortError,
-        catalog::{After, Detail, WalkFrom},
+        catalog::{After, WalkFrom},
         partitions::{Candidates, Member, Overlapping, Partition, Wanted},
     },
 };
@@ -117,7 +117,6 @@ impl D1Catalog {
         wanted: &Wanted,
         after: Option<&After>,
         max: usize,
-        detail: Detail,
     ) -> Result<D1PreparedStatement, worker::Error> {
         let mut values = vec![
             tenant.as_str().into(),
@@ -133,7 +132,7 @@ impl D1Catalog {
         } else {
             ""
         };
-        let arms = arms(&format!("{COLUMNS}, {}", rollup(detail)), behind);
+        let arms = arms(COLUMNS, behind);
         self.statement(&format!("{arms} ORDER BY max_ms DESC, key DESC LIMIT ?4"), &values)
     }
 
@@ -168,16 +167,14 @@ impl D1Catalog {
         range: TimeRange,
         wanted: &Wanted,
         max: usize,
-        detail: Detail,
     ) -> Result<Candidates, worker::Error> {
         // The list first: the other way round it would be gone through for each segment.
         let some = format!(
-            "SELECT {COLUMNS}, {} FROM (SELECT CAST(value ->> 0 AS INTEGER) AS own_index, \
+            "SELECT {COLUMNS} FROM (SELECT CAST(value ->> 0 AS INTEGER) AS own_index, \
              CAST(value ->> 1 AS INTEGER) AS own_ordinal FROM json_each(?4)) \
              CROSS JOIN segments INDEXED BY segments_indexed \
              WHERE tenant = ?1 AND indexed_in = own_index AND ordinal = own_ordinal \
-             AND max_ms >= ?2 AND min_ms <= ?3 ORDER BY max_ms DESC, key DESC",
-            rollup(detail)
+             AND max_ms >= ?2 AND min_ms <= ?3 ORDER BY max_ms DESC, key DESC"
         );
         let pairs: Vec<(u32, Ordinal)> = wanted
             .some
@@ -185,7 +182,7 @@ impl D1Catalog {
             .flat_map(|(partition, ordinals)| ordinals.iter().map(|ordinal| (*partition, *ordinal)))
             .collect();
         let own = [tenant.as_str().into(), ms(range.start), ms(range.end), json(&pairs)?];
-        let mut statements = vec![self.others(tenant, range, wanted, None, max, detail)?];
+        let mut statements = vec![self.others(tenant, range, wanted, None, max)?];
         if !pairs.is_empty() {
             statements.push(self.statement(&some, &own)?);
         }
@@ -354,9 +351,8 @@ impl Partitions for D1Catalog {
         range: TimeRange,
         wanted: &Wanted,
         max: usize,
-        detail: Detail,
     ) -> Result<Candidates, PortError> {
-        SendFuture::new(port(self.some_and_page(tenant, range, wanted, max, detail))).await
+        SendFuture::new(port(self.some_and_page(tenant, range, wanted, max))).await
     }
 
     async fn candidates_behind(
@@ -367,20 +363,18 @@ impl Partitions for D1Catalog {
         after: &After,
         as_of: u64,
         max: usize,
-        detail: Detail,
     ) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
             // Nearly always nothing was replaced since.
-            let page = self.others(tenant, range, wanted, Some(after), max, detail)?;
+            let page = self.others(tenant, range, wanted, Some(after), max)?;
             let (now, lists) = self.epoch_and(tenant, vec![page]).await?;
             if now == as_of {
                 return Ok(lists.into_iter().next().unwrap_or_default());
             }
-            let rollup = rollup(detail);
             let behind = "AND (max_ms, key) < (?7, ?8) AND born <= ?9";
-            let arms = arms(&format!("{COLUMNS}, {rollup}, ?9 AS as_of"), behind);
+            let arms = arms(&format!("{COLUMNS}, ?9 AS as_of"), behind);
             let sql = format!(
-                "{arms} UNION ALL SELECT {COLUMNS_OF_REMOVED}, {rollup}, ?9 AS as_of FROM removals \
+                "{arms} UNION ALL SELECT {COLUMNS_OF_REMOVED}, ?9 AS as_of FROM removals \
                  WHERE tenant = ?1 AND max_ms >= ?2 AND min_ms <= ?3 {behind} AND gone > ?9 \
                  ORDER BY max_ms DESC, key DESC LIMIT ?4"
             );
@@ -407,7 +401,7 @@ impl Partitions for D1Catalog {
     ) -> Result<Vec<CatalogEntry>, PortError> {
         let work = async {
             let sql = format!(
-                "SELECT {}, NULL AS rollup FROM segments INDEXED BY segments_unindexed \
+                "SELECT {} FROM segments INDEXED BY segments_unindexed \
                  WHERE indexed_in IS NULL AND words_bytes IS NOT NULL AND (tenant, max_ms, key) > (?1, ?2, ?3) \
                  AND (raw_bytes >= ?5 OR max_received_ms < ?6) ORDER BY tenant, max_ms, key LIMIT ?4",
                 COLUMNS.replace("services", "'{}' AS services")

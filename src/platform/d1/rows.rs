@@ -24,7 +24,6 @@ pub(super) struct SegmentRow {
     indexed_in: Option<u32>,
     ordinal: Option<Ordinal>,
     services: String,
-    rollup: Option<String>,
     #[serde(default)]
     as_of: u64,
 }
@@ -46,7 +45,7 @@ impl SegmentRow {
             min_received: Timestamp::from_ms(self.min_received_ms),
             max_received: Timestamp::from_ms(self.max_received_ms),
             services: serde_json::from_str(&self.services)?,
-            rollup: self.rollup.map(|json| serde_json::from_str(&json)).transpose()?,
+            rollup: None,
             as_of: self.as_of,
         })
     }

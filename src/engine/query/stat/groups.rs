@@ -104,7 +104,8 @@ impl Groups {
         self.all
     }
 
-    fn group(&mut self, keys: Vec<Key>) -> Option<usize> {
+    /// The place of a group, to count rows there. `None`: it is not told apart from others.
+    pub fn group(&mut self, keys: Vec<Key>) -> Option<usize> {
         if let Some(nth) = self.known.get(&keys) {
             return Some(*nth);
         }
@@ -126,9 +127,14 @@ impl Groups {
         if rows > 0
             && let Some(group) = self.group(keys)
         {
-            for state in self.states(group) {
-                state.count(rows);
-            }
+            self.count_in(group, rows);
+        }
+    }
+
+    /// The same in the place of a group.
+    pub fn count_in(&mut self, group: usize, rows: u64) {
+        for state in self.states(group) {
+            state.count(rows);
         }
     }
 
