@@ -224,6 +224,7 @@ impl Both<'_> {
         let both = vec![(a.to_string(), 701), (b.to_string(), 12)];
         same("all are listed", all, both)?;
         same("an empty one goes", self.partitions.dissolve_empty(self.now).await?, 1)?;
+        same("its number is known", self.partitions.last_number(b.as_str()).await?, 12)?;
         for number in [11, 12] {
             let late = partition(b, number, (0, 1), 1)?;
             let put = self.partitions.put(&late, b"h", &[], &[], self.now).await?;

@@ -148,6 +148,12 @@ impl Partitions for FakeCatalog {
         })
     }
 
+    async fn last_number(&self, tenant: &str) -> Result<u32, PortError> {
+        self.run("partitions.last_number", |tables| {
+            tables.last_index.get(tenant).copied().unwrap_or_default()
+        })
+    }
+
     async fn all(&self) -> Result<Vec<Partition>, PortError> {
         self.run("partitions.all", |tables| {
             tables.partitions.values().map(|(partition, _)| partition.clone()).collect()

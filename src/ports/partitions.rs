@@ -95,6 +95,9 @@ pub trait Partitions: Send + Sync {
         limit: usize,
     ) -> Result<Vec<CatalogEntry>, PortError>;
 
+    /// The greatest number that an index of the tenant ever had, 0 when there was none.
+    async fn last_number(&self, tenant: &str) -> Result<u32, PortError>;
+
     /// The indexes of every tenant, by tenant and number.
     async fn all(&self) -> Result<Vec<Partition>, PortError>;
 

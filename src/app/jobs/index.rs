@@ -83,18 +83,14 @@ pub async fn index(app: &App, now: Timestamp) -> Result<Indexed, Error> {
         group.1.push(entry);
     }
     let mut failed = None;
-    // Later indexes have greater numbers, also when those before are gone.
-    let seconds = u32::try_from(now.as_ms() / 1_000).unwrap_or(u32::MAX);
-    let known = groups.values().flat_map(|(partitions, _)| partitions).map(|partition| partition.number);
-    let mut next_number = known.max().map_or(seconds, |known| seconds.max(known.saturating_add(1)));
     // Who comes first changes by the hour, for when a run ends before it has come to all.
     let mut groups: Vec<_> = groups.into_iter().collect();
-    let first = seconds as usize / 3_600 % groups.len().max(1);
+    let hour = usize::try_from(now.as_ms() / 3_600_000).unwrap_or_default();
+    let first = hour % groups.len().max(1);
     groups.rotate_left(first);
     for ((tenant, class), (partitions, waiting)) in groups {
-        let (indexed, next_number) = (&mut indexed, &mut next_number);
         let suspects = Vec::new();
-        let mut group = Group { app, now, tenant, class, partitions, suspects, next_number, indexed };
+        let mut group = Group { app, now, tenant, class, partitions, suspects, indexed: &mut indexed };
         if let Err(error) = group.run(waiting).await {
             app.journal.error(&format!("an index of {} failed: {error}", group.tenant));
             failed.get_or_insert(error);
@@ -136,7 +132,6 @@ struct Group<'a> {
     partitions: Vec<Partition>,
     /// Indexes that could not be read once.
     suspects: Vec<u32>,
-    next_number: &'a mut u32,
     indexed: &'a mut Indexed,
 }
 
@@ -234,8 +229,7 @@ impl Group<'_> {
             pairs: sum.pairs + one.pairs,
             segments: sum.segments.saturating_add(one.segments),
         });
-        let number = *self.next_number;
-        *self.next_number = number.saturating_add(1);
+        let number = next_number(app, &self.tenant, self.now).await?;
         let name = names::index_name(&self.tenant, &self.class, number, app.random.bits());
         let members = std::mem::take(&mut making.members);
         let (header, parts) = making.run(&name, whole.pairs, self.now).await?;
@@ -268,6 +262,13 @@ impl Group<'_> {
         self.partitions.retain(|one| !gone.contains(one));
         Ok(())
     }
+}
+
+/// The number of a tenant's next index: greater than all before, also those that are gone, and those that a catalog
+/// which was lost had known.
+pub(in crate::app) async fn next_number(app: &App, tenant: &str, now: Timestamp) -> Result<u32, Error> {
+    let seconds = u32::try_from(now.as_ms() / 1_000).unwrap_or(u32::MAX);
+    Ok(app.partitions.last_number(tenant).await?.saturating_add(1).max(seconds))
 }
 
 /// An index that is being made.

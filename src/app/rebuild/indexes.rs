@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{MAX_NOTED, PAGE, Rebuilt};
 use crate::{
-    app::{App, Error, scan},
+    app::{App, Error, jobs::index::next_number, scan},
     engine::{
         block::Corrupt,
         index::{
@@ -36,9 +36,6 @@ pub(super) async fn again(app: &App, rebuilt: &mut Rebuilt) -> Result<(), Error>
     let noted: HashSet<String> = app.catalog.removals(Timestamp::MAX, MAX_NOTED).await?.into_iter().collect();
     // In this order: what is being made is noted before it is written, and until it is listed.
     let known = app.partitions.all().await?;
-    // Each gets a new number, so that none is below what a search has seen.
-    let seconds = u32::try_from(app.now().as_ms() / 1_000).unwrap_or(u32::MAX);
-    let mut number = known.iter().map(|partition| partition.number).fold(seconds, u32::max);
     let known: HashSet<String> = known.into_iter().map(|one| one.name).collect();
     let places = places(app).await?;
     let mut indexes: BTreeMap<(u32, String), (PartName, Found)> = BTreeMap::new();
@@ -69,7 +66,8 @@ pub(super) async fn again(app: &App, rebuilt: &mut Rebuilt) -> Result<(), Error>
             rebuilt.next = Some(BEHIND_ALL.to_owned());
             return Ok(());
         }
-        number = number.max(part.partition).saturating_add(1);
+        // A new number, so that it is not below what a search has seen.
+        let number = next_number(app, &part.tenant, app.now()).await?.max(part.partition.saturating_add(1));
         let part = PartName { partition: number, ..part };
         match attach(app, part, &found, &places, &mut taken).await {
             Ok(true) => rebuilt.indexes_added += 1,

@@ -7,11 +7,11 @@ use worker::{D1PreparedStatement, send::SendFuture, wasm_bindgen::JsValue};
 
 use super::{
     COLUMNS, COLUMNS_OF_REMOVED, D1Catalog, MAX_ROW_BYTES, NOTE_KEYS, count, entries, json_list, limit, ms,
-    number, port,
+    number, port, rows::PartitionRow,
 };
 use crate::{
     engine::{
-        index::{Ordinal, Parts, names},
+        index::{Ordinal, names},
         query::TimeRange,
         record::timestamp::Timestamp,
         tenant::Tenant,
@@ -30,41 +30,14 @@ const PARTITION: &str = "tenant, number, class, name, min_ms, max_ms, pairs, seg
 const NUMBERED: &str = "tenant = ?1 AND number IN (SELECT CAST(value AS INTEGER) FROM json_each(?2))";
 
 #[derive(Deserialize)]
-struct PartitionRow {
-    tenant: String,
-    number: u32,
-    class: String,
-    name: String,
-    min_ms: i64,
-    max_ms: i64,
-    pairs: u64,
-    segments: u32,
-    parts: String,
-    #[serde(default)]
-    known: u32,
-}
-
-impl PartitionRow {
-    fn partition(self) -> Result<Partition, worker::Error> {
-        let parts = Parts::new(serde_json::from_str(&self.parts)?);
-        Ok(Partition {
-            tenant: self.tenant,
-            number: self.number,
-            class: self.class,
-            name: self.name,
-            min_time: Timestamp::from_ms(self.min_ms),
-            max_time: Timestamp::from_ms(self.max_ms),
-            pairs: self.pairs,
-            segments: self.segments,
-            parts: parts.map_err(|corrupt| corrupt.to_string())?,
-        })
-    }
-}
-
-#[derive(Deserialize)]
 struct HeaderRow {
     number: u32,
     header: String,
+}
+
+#[derive(Deserialize)]
+struct LastRow {
+    last: u32,
 }
 
 #[derive(Deserialize)]
@@ -384,6 +357,15 @@ impl Partitions for D1Catalog {
             let own = tenant.as_str().into();
             let values = [own, start, end, limit(max), known, all, from_ms, from, number(as_of)];
             entries(self.select(&sql, &values).await?)
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn last_number(&self, tenant: &str) -> Result<u32, PortError> {
+        let work = async {
+            let sql = "SELECT coalesce(last_index, 0) AS last FROM epochs WHERE tenant = ?1";
+            let rows: Vec<LastRow> = self.select(sql, &[tenant.into()]).await?;
+            Ok(rows.first().map_or(0, |row| row.last))
         };
         SendFuture::new(port(work)).await
     }

@@ -1,10 +1,13 @@
-//! A row of the catalog as D1 gives it.
+//! Rows of the catalog as D1 gives them.
 
 use serde::Deserialize;
 
 use crate::{
-    engine::{index::Ordinal, record::timestamp::Timestamp},
-    ports::CatalogEntry,
+    engine::{
+        index::{Ordinal, Parts},
+        record::timestamp::Timestamp,
+    },
+    ports::{CatalogEntry, partitions::Partition},
 };
 
 #[derive(Deserialize)]
@@ -53,4 +56,36 @@ impl SegmentRow {
 
 pub(super) fn entries(rows: Vec<SegmentRow>) -> Result<Vec<CatalogEntry>, worker::Error> {
     rows.into_iter().map(SegmentRow::entry).collect()
+}
+
+#[derive(Deserialize)]
+pub(super) struct PartitionRow {
+    tenant: String,
+    number: u32,
+    class: String,
+    name: String,
+    min_ms: i64,
+    max_ms: i64,
+    pairs: u64,
+    segments: u32,
+    parts: String,
+    #[serde(default)]
+    pub(super) known: u32,
+}
+
+impl PartitionRow {
+    pub(super) fn partition(self) -> Result<Partition, worker::Error> {
+        let parts = Parts::new(serde_json::from_str(&self.parts)?);
+        Ok(Partition {
+            tenant: self.tenant,
+            number: self.number,
+            class: self.class,
+            name: self.name,
+            min_time: Timestamp::from_ms(self.min_ms),
+            max_time: Timestamp::from_ms(self.max_ms),
+            pairs: self.pairs,
+            segments: self.segments,
+            parts: parts.map_err(|corrupt| corrupt.to_string())?,
+        })
+    }
 }
