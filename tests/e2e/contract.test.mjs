@@ -8,7 +8,7 @@ let t;
 before(async () => {
   t = await startTimberline({ build: await buildContract() });
 });
-after(() => t.dispose());
+after(() => t?.dispose());
 
 for (const part of ["objects", "catalog", "partitions", "shard_log"]) {
   test(`${part}: every promise of the port is kept on workerd`, async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startTimberline } from "./harness.mjs";
-import { assertSameIds, call, everything, flush, get, store } from "./helpers.mjs";
+import { assertSameIds, call, counters, everything, flush, get, store } from "./helpers.mjs";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -128,5 +128,31 @@ test("an index that is lost or damaged hides nothing, and the catalog's come bac
     t = await startTimberline({ persist });
     assert.deepEqual(await seen(t), before);
     assert.ok(t.logs.length > 0 && t.logs.every(({ message }) => /index .* was passed over/.test(message)), JSON.stringify(t.logs));
+  }
+});
+
+test("what a search reads of the catalog does not grow with what it holds", async (context) => {
+  const t = await startTimberline();
+  context.after(() => t.dispose());
+  const at = Date.now() + 2 * HOUR;
+  await rounds(t, 0, 2, at);
+  await t.cron(HOURLY, at + 3 * DAY);
+  await rounds(t, 2, 1, at + 4 * DAY);
+  // Thousands of segments more of the same index: rows like the one that is there, each with a number of its own.
+  const d1 = await t.d1();
+  const columns = (await t.rows("SELECT name FROM pragma_table_info('segments')")).map(({ name }) => name);
+  const value = { key: "key || n", max_ms: "max_ms + n", ordinal: "1000 + n" };
+  await d1
+    .prepare(
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000) INSERT INTO segments (${columns.join()}) SELECT ${columns.map((name) => value[name] ?? name).join()} FROM segments, numbers WHERE indexed_in IS NOT NULL AND ordinal = 0`,
+    )
+    .run();
+  assert.ok((await t.rows("SELECT count(*) AS count FROM segments"))[0].count > 5_000);
+  for (const [q, found] of [["needle1x7", 1], ["needle2x7", 1], ["nowhere", 0]]) {
+    const before = await counters(t);
+    const { data, stats } = await get(t, `/logs/search?q=${q}`);
+    const read = (await counters(t)).d1_rows_read - before.d1_rows_read;
+    assert.equal(data.length, found, q);
+    assert.ok(stats.segments <= 2 && read < 60, `${q}: ${read} rows read, ${JSON.stringify(stats)}`);
   }
 });
