@@ -114,10 +114,11 @@ async fn waiting(app: &App, now: Timestamp) -> Result<Vec<CatalogEntry>, Error> 
             *seen += 1;
             if *seen <= MAX_WAITING_OF_TENANT {
                 all.push(entry);
-            } else {
-                // On to the next one.
-                from = WalkFrom { max_time_ms: i64::MAX, ..WalkFrom::behind(&entry) };
             }
+        }
+        if tenants.get(&from.tenant).is_some_and(|seen| *seen > MAX_WAITING_OF_TENANT) {
+            // On to the next one.
+            from.max_time_ms = i64::MAX;
         }
     }
     Ok(all)
