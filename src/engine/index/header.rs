@@ -85,12 +85,6 @@ impl Header {
         self.keys + u64::from(self.frame.segments) * u64::from(self.record)
     }
 
-    /// How many false segments a word that does not occur finds on average, in millionths.
-    pub fn false_segments_ppm(&self) -> u64 {
-        let pairs = u128::from(self.pairs) * 1_000_000;
-        u64::try_from(pairs >> HASH_BITS).unwrap_or(u64::MAX)
-    }
-
     /// The bytes that an object ends with.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(52 + END_BYTES + self.zones.len() * ZONE_BYTES);

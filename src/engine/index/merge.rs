@@ -4,8 +4,7 @@
 //! what was read and is not used up: up to one and a half times 64 KB of a run, or two zones of an index. With
 //! `Options::new`, zones of a million pairs, and 100 sources that are runs, or indexes made with
 //! `Options::to_be_merged`, and one large index, that is less than 32 MB; `benches/needle_at_scale` measures it.
-//! So a large partition is made in two steps: its runs a hundred at a time, then those indexes in one. A merge
-//! that takes longer than one event may goes on in another, from a checkpoint.
+//! So a large partition is made in two steps: its runs a hundred at a time, then those indexes in one.
 
 use std::{
     cmp::Reverse,
@@ -122,26 +121,6 @@ impl Merge {
             ended: false,
             broken: None,
         })
-    }
-
-    /// Goes on behind the zones that another merge of the same sources wrote: see `checkpoint`.
-    pub fn resume(mut self, checkpoint: &[u8]) -> Result<Self, Error> {
-        let header = Header::decode(checkpoint)?;
-        if header.frame != self.header.frame || header.record != self.header.record || !self.heads.is_empty()
-        {
-            return Err(Corrupt::damaged("index checkpoint", "it is of another merge").into());
-        }
-        for source in &mut self.sources {
-            source.seek(header.end);
-        }
-        self.header = header;
-        Ok(self)
-    }
-
-    /// What to go on from when everything that was to be written is: valid until the next step, as long as the
-    /// merge is not done.
-    pub fn checkpoint(&self) -> Vec<u8> {
-        self.header.encode()
     }
 
     /// The header of what was written; the whole index's once the merge is done.

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! run    the words of one segment, written with it, kept until they are merged
-//! merge  runs and indexes → an index; bounded memory, resumable between zones
+//! merge  runs and indexes → an index; bounded memory
 //! lookup a few words → the segments that can hold them
 //! keys   an ordinal → the segment's object key
 //! parts  the objects of an index; plan: which indexes become one

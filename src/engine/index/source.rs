@@ -34,7 +34,6 @@ struct Run {
     ordinal: Ordinal,
     length: u64,
     fed: u64,
-    from: u64,
 }
 
 struct Index {
@@ -47,13 +46,12 @@ struct Index {
     map: Vec<Option<Ordinal>>,
     pairs: Vec<Pair>,
     at: usize,
-    from: u64,
 }
 
 impl Source {
     /// The run of the segment that the new index numbers so; `length` is its object's.
     pub fn run(length: u64, ordinal: Ordinal) -> Self {
-        Self(Kind::Run(Run { reader: run::Reader::default(), ordinal, length, fed: 0, from: 0 }))
+        Self(Kind::Run(Run { reader: run::Reader::default(), ordinal, length, fed: 0 }))
     }
 
     /// An index: `map` has for each of its segments the number in the new index, or none when the segment is gone.
@@ -70,7 +68,6 @@ impl Source {
             map,
             pairs: Vec::new(),
             at: 0,
-            from: 0,
         })))
     }
 
@@ -79,17 +76,6 @@ impl Source {
         match &self.0 {
             Kind::Run(run) => Some(run.ordinal),
             Kind::Index(index) => index.map.iter().copied().flatten().max(),
-        }
-    }
-
-    /// Passes over all words before this one; only before anything is read.
-    pub(super) fn seek(&mut self, word: u64) {
-        match &mut self.0 {
-            Kind::Run(run) => run.from = word,
-            Kind::Index(index) => {
-                index.from = word;
-                index.zones.retain(|zone| zone.span.end > word);
-            }
         }
     }
 
@@ -146,10 +132,8 @@ impl Source {
 
 impl Run {
     fn next(&mut self) -> Result<Next, Corrupt> {
-        while let Some(word) = self.reader.next_word()? {
-            if word >= self.from {
-                return Ok(Next::Pair(Pair::new(word, self.ordinal)));
-            }
+        if let Some(word) = self.reader.next_word()? {
+            return Ok(Next::Pair(Pair::new(word, self.ordinal)));
         }
         if self.reader.done() {
             return Ok(Next::Done);
@@ -174,11 +158,11 @@ impl Index {
             self.pairs.clear();
             self.at = 0;
             zone::read_page(zone, &self.frame, bytes, self.page, &mut self.pairs)?;
-            let (map, from) = (&self.map, self.from);
+            let map = &self.map;
             self.pairs.retain_mut(|pair| {
                 let new = map.get(usize::from(pair.ordinal())).copied().flatten();
                 *pair = Pair::new(pair.word(), new.unwrap_or(0));
-                new.is_some() && pair.word() >= from
+                new.is_some()
             });
             self.page += 1;
             if self.page >= zone.pages {
