@@ -227,7 +227,7 @@ impl Sink for Counting {
             for (entry, (row, _)) in values.entries.iter().enumerate() {
                 if wanted.has(row) {
                     text.clear();
-                    values.push(entry, &mut text);
+                    values.push(entry, &mut text)?;
                     leaves_of(&known.name, &text, &mut |name, _, _| self.meet(name))?;
                 }
             }

@@ -8,7 +8,7 @@ use crate::{
     app::{App, Error},
     engine::{
         block::{
-            Block, BlockMeta, Corrupt, MAX_BLOCK_ROWS, MAX_SEGMENT_BLOCK_BYTES, Opened, Segment, SegmentId,
+            Block, BlockMeta, Corrupt, MAX_BLOCK_BYTES, MAX_SEGMENT_BLOCK_ROWS, Opened, Segment, SegmentId,
             reader,
             rows::{self, Row},
             segment::Writer,
@@ -29,7 +29,7 @@ const RUN_BYTES: u64 = 2 << 20;
 pub(super) fn held_bytes(raw_bytes: u64, size_bytes: u64) -> u64 {
     // Its packed bytes, a decoded block with where each row is, and its footer.
     let packed = if size_bytes <= WHOLE_BELOW_BYTES { size_bytes } else { RUN_BYTES + size_bytes / 8 };
-    let decoded = raw_bytes.min(MAX_SEGMENT_BLOCK_BYTES as u64);
+    let decoded = raw_bytes.min(MAX_BLOCK_BYTES as u64);
     packed + decoded + decoded / 8 + (32 << 10)
 }
 
@@ -131,8 +131,8 @@ impl<'a> Merge<'a> {
             let Some((first, until)) = self.next_run() else { break };
             let Some(source) = self.open.get_mut(first) else { break };
             while let Some(line) = source.take_until(until) {
-                if self.rows >= MAX_BLOCK_ROWS
-                    || (self.rows > 0 && self.lines.len() + line.len() + 1 > MAX_SEGMENT_BLOCK_BYTES)
+                if self.rows >= MAX_SEGMENT_BLOCK_ROWS
+                    || (self.rows > 0 && self.lines.len() + line.len() + 1 > MAX_BLOCK_BYTES)
                 {
                     write_block(&mut self.writer, &mut self.lines, &keep)?;
                     self.rows = 0;

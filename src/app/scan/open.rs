@@ -60,9 +60,13 @@ impl Held {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The part at this place, if it is at hand.
+    /// The part at this place, if it is at hand or in one that is.
     fn part(&self, offset: u64, length: u64) -> Option<Bytes> {
-        self.parts().get(&offset).filter(|part| part.len() as u64 == length).cloned()
+        let parts = self.parts();
+        let (from, part) = parts.range(..=offset).next_back()?;
+        let range =
+            usize::try_from(offset - from).ok()?..usize::try_from(offset.checked_add(length)? - from).ok()?;
+        (range.end <= part.len()).then(|| part.slice(range))
     }
 
     /// Whether reading this part costs an operation.

@@ -34,6 +34,10 @@ pub(super) const MAX_BYTES_READ: u64 = 256 << 20;
 const MAX_GAP_BYTES: u64 = 128 << 10;
 const MAX_READ_BYTES: u64 = 4 << 20;
 
+/// What is read first where the first rows found are likely to be enough, a few blocks: of the bucket's time to an
+/// answer the bytes are the smallest part.
+const FIRST_READ_BYTES: u64 = 256 << 10;
+
 /// Reads under way at once: the platform lets six wait for their answers.
 const WAVE: usize = 6;
 
@@ -340,7 +344,7 @@ async fn segment<S: Sink>(
 /// Puts blocks together that lie together.
 fn runs(held: &Held, wanted: &[usize], stops_early: bool) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    let mut most = if stops_early { 1 } else { MAX_READ_BYTES };
+    let mut most = if stops_early { FIRST_READ_BYTES } else { MAX_READ_BYTES };
     for nth in wanted {
         let Some(meta) = held.opened.footer.blocks.get(*nth) else { continue };
         let end = meta.offset.saturating_add(meta.length);
@@ -353,7 +357,7 @@ fn runs(held: &Held, wanted: &[usize], stops_early: bool) -> Vec<Run> {
                 last.blocks.push(*nth);
                 continue;
             }
-            most = (most.max(256 << 10) * 2).min(MAX_READ_BYTES);
+            most = (most * 2).min(MAX_READ_BYTES);
         }
         runs.push(Run { offset: meta.offset, length: meta.length, blocks: vec![*nth] });
     }

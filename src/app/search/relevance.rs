@@ -188,7 +188,7 @@ impl Sink for Weighed {
             for (entry, (row, _)) in values.entries.iter().enumerate() {
                 if let Some(Some(nth)) = nths.get(row) {
                     text.clear();
-                    values.push(entry, &mut text);
+                    values.push(entry, &mut text)?;
                     self.read(*nth, &text);
                 }
             }

@@ -1,12 +1,14 @@
 //! A column of a block: which template each value has, and the values of the templates' variables.
 //!
-//! `parse` cuts values up, `encode` writes them, `decode` reads them back.
+//! `parse` cuts values up, `encode` writes them, `decode` finds them again, `render` makes text of them.
 
 pub(super) mod decode;
 pub(super) mod encode;
 pub(super) mod parse;
+mod render;
 
-pub(super) use decode::{Anchors, Variables};
+pub(super) use decode::{Anchor, Anchors, At, Entries, Variables};
+
 pub(super) use encode::{Column, MAX_DEPTH, place};
 pub(super) use parse::Parsed;
 

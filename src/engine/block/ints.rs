@@ -3,6 +3,10 @@
 //!
 //! `mode` is 0 for offsets from the smallest number and 1 for offsets of differences from the smallest one.
 
+use std::cell::OnceCell;
+
+use bytes::Bytes;
+
 use super::Corrupt;
 
 const PLAIN: u8 = 0;
@@ -99,46 +103,117 @@ fn planes(bytes: &mut Vec<u8>, max: u64, numbers: impl Iterator<Item = u64> + Cl
 
 /// Reads so many numbers.
 pub(super) fn decode(input: &mut Input<'_>, count: usize) -> Result<Vec<u64>, Corrupt> {
-    let mode = input.byte()?;
-    let first = input.varint()?;
-    match mode {
-        PLAIN => {
-            let mut numbers = unplaned(input, count)?;
+    Packed::read(input, count).map(Packed::all)
+}
+
+/// Numbers as they are kept.
+#[derive(Clone, Copy, Debug)]
+struct Packed<'a> {
+    count: usize,
+    first: u64,
+    /// The smallest difference, where differences are kept.
+    step: Option<i64>,
+    planes: &'a [u8],
+}
+
+impl<'a> Packed<'a> {
+    fn read(input: &mut Input<'a>, count: usize) -> Result<Self, Corrupt> {
+        let mode = input.byte()?;
+        let first = input.varint()?;
+        let step = match mode {
+            PLAIN => None,
+            DELTA => Some(unzigzag(input.varint()?)),
+            other => return Err(Corrupt::damaged("column", format!("numbers have no mode {other}"))),
+        };
+        let width = usize::from(input.byte()?);
+        if width > 8 {
+            return Err(Corrupt::damaged("column", format!("a number has {width} bytes")));
+        }
+        let kept = if step.is_some() { count.saturating_sub(1) } else { count };
+        Ok(Self { count, first, step, planes: input.take(width * kept)? })
+    }
+
+    /// What is kept of each number.
+    fn kept(&self) -> Vec<u64> {
+        let kept = if self.step.is_some() { self.count.saturating_sub(1) } else { self.count };
+        let mut numbers = vec![0_u64; kept];
+        for (plane, bytes) in self.planes.chunks_exact(kept.max(1)).enumerate() {
+            for (number, byte) in numbers.iter_mut().zip(bytes) {
+                *number |= u64::from(*byte) << (8 * plane);
+            }
+        }
+        numbers
+    }
+
+    fn all(self) -> Vec<u64> {
+        let mut numbers = self.kept();
+        let Some(step) = self.step else {
             for number in &mut numbers {
-                *number = number.wrapping_add(first);
+                *number = number.wrapping_add(self.first);
             }
-            Ok(numbers)
-        }
-        DELTA => {
-            let min_step = unzigzag(input.varint()?);
-            let steps = unplaned(input, count.saturating_sub(1))?;
-            let mut numbers = Vec::with_capacity(count);
-            numbers.push(first);
-            let mut last = first;
-            for step in steps {
-                last = last.wrapping_add(step.cast_signed().wrapping_add(min_step).cast_unsigned());
-                numbers.push(last);
-            }
-            numbers.truncate(count);
-            Ok(numbers)
-        }
-        other => Err(Corrupt::damaged("column", format!("numbers have no mode {other}"))),
+            return numbers;
+        };
+        let mut last = self.first;
+        let steps = numbers.into_iter().map(|kept| {
+            last = last.wrapping_add(kept.cast_signed().wrapping_add(step).cast_unsigned());
+            last
+        });
+        std::iter::once(self.first).chain(steps).take(self.count).collect()
     }
 }
 
-fn unplaned(input: &mut Input<'_>, count: usize) -> Result<Vec<u64>, Corrupt> {
-    let width = usize::from(input.byte()?);
-    if width > 8 {
-        return Err(Corrupt::damaged("column", format!("a number has {width} bytes")));
+/// Numbers that are looked at one by one.
+#[derive(Debug)]
+pub(super) struct Ints {
+    count: usize,
+    first: u64,
+    step: Option<i64>,
+    planes: Bytes,
+    all: OnceCell<Vec<u64>>,
+}
+
+impl Ints {
+    /// Finds so many numbers at the front of `input`, which is of `all`.
+    pub(super) fn read(input: &mut Input<'_>, all: &Bytes, count: usize) -> Result<Self, Corrupt> {
+        let Packed { count, first, step, planes } = Packed::read(input, count)?;
+        Ok(Self { count, first, step, planes: all.slice_ref(planes), all: OnceCell::new() })
     }
-    let bytes = input.take(width * count)?;
-    let mut numbers = vec![0_u64; count];
-    for (plane, bytes) in bytes.chunks_exact(count.max(1)).enumerate() {
-        for (number, byte) in numbers.iter_mut().zip(bytes) {
-            *number |= u64::from(*byte) << (8 * plane);
+
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn get(&self, nth: usize) -> Option<u64> {
+        if nth >= self.count {
+            return None;
         }
+        // A difference is none without those before it.
+        if self.step.is_some() || self.all.get().is_some() {
+            return self.all().get(nth).copied();
+        }
+        let planes = (0..).zip(self.planes.chunks_exact(self.count));
+        let byte =
+            |(plane, bytes): (u32, &[u8])| u64::from(bytes.get(nth).copied().unwrap_or(0)) << (8 * plane);
+        Some(planes.map(byte).fold(self.first, u64::wrapping_add))
     }
-    Ok(numbers)
+
+    pub(super) fn all(&self) -> &[u64] {
+        let Self { count, first, step, ref planes, .. } = *self;
+        self.all.get_or_init(|| Packed { count, first, step, planes }.all())
+    }
+
+    /// All of them together, if that is no more than 64 bits hold.
+    pub(super) fn sum(&self) -> Option<u64> {
+        if self.step.is_some() {
+            return self.all().iter().try_fold(0_u64, |sum, number| sum.checked_add(*number));
+        }
+        let mut sum = self.first.checked_mul(self.count as u64)?;
+        for (plane, bytes) in (0..).zip(self.planes.chunks_exact(self.count.max(1))) {
+            let bytes: u64 = bytes.iter().map(|byte| u64::from(*byte)).sum();
+            sum = sum.checked_add(bytes.checked_mul(1 << (8 * plane))?)?;
+        }
+        Some(sum)
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +228,14 @@ mod tests {
         let mut input = Input(&bytes);
         assert_eq!(decode(&mut input, numbers.len()).unwrap(), numbers);
         assert!(input.0.is_empty());
+        let all = Bytes::copy_from_slice(&bytes);
+        let ints = Ints::read(&mut Input(&all), &all, numbers.len()).unwrap();
+        assert_eq!(ints.sum(), numbers.iter().try_fold(0_u64, |sum, number| sum.checked_add(*number)));
+        for nth in (0..numbers.len()).rev() {
+            assert_eq!(ints.get(nth), Some(numbers[nth]));
+        }
+        assert_eq!((ints.get(numbers.len()), ints.len()), (None, numbers.len()));
+        assert_eq!(ints.all(), numbers);
         for cut in 0..bytes.len() {
             assert!(decode(&mut Input(&bytes[..cut]), numbers.len()).is_err());
         }

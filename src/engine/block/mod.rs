@@ -35,11 +35,11 @@ pub const VERSION: u32 = 2;
 /// Rows of a block at the most: keeps a block's decoded form small enough to hold several at once.
 pub const MAX_BLOCK_ROWS: usize = 8_192;
 
+/// What a writer puts into a block of a segment; see docs/decisions/0004.
+pub const MAX_SEGMENT_BLOCK_ROWS: usize = 4_096;
+
 /// Raw bytes of a block at the most; a row that is larger has a block of its own.
 pub const MAX_BLOCK_BYTES: usize = 2 << 20;
-
-/// The same of a block of a segment. Larger ones would pack little better and cost readers more.
-pub const MAX_SEGMENT_BLOCK_BYTES: usize = 4 << 20;
 
 /// A stored row at the most, without its newline: a record of 256 KB can be four times as long in its stored
 /// form, where `1e15` is `"1000000000000000.0"`.

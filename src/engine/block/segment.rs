@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::{
-    Corrupt, MAX_BLOCK_ROWS, MAX_INFLATED_BYTES, MAX_SEGMENT_BLOCK_BYTES, SegmentId, VERSION,
+    Corrupt, MAX_BLOCK_BYTES, MAX_INFLATED_BYTES, MAX_SEGMENT_BLOCK_ROWS, SegmentId, VERSION,
     chunks::{self, Interner, Room},
     column::{self, Column, Parsed},
     footer::{BlockColumn, BlockMeta, ColumnMeta, Footer, Place},
@@ -69,9 +69,9 @@ pub fn block_len(rows: &[Row<'_>]) -> usize {
     let mut bytes = 0;
     let fits = |row: &&Row<'_>| {
         bytes += row.line.len() + 1;
-        bytes <= MAX_SEGMENT_BLOCK_BYTES
+        bytes <= MAX_BLOCK_BYTES
     };
-    rows.iter().take(MAX_BLOCK_ROWS).take_while(fits).count().max(1)
+    rows.iter().take(MAX_SEGMENT_BLOCK_ROWS).take_while(fits).count().max(1)
 }
 
 /// Writes a segment block by block. It holds what it has written, packed, and one block's columns.

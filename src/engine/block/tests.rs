@@ -6,8 +6,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    BlockMeta, Corrupt, Footer, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, MAX_ROW_BYTES, Opened, Segment, SegmentId,
-    reader,
+    BlockMeta, Corrupt, Footer, MAX_BLOCK_BYTES, MAX_ROW_BYTES, MAX_SEGMENT_BLOCK_ROWS, Opened, Segment,
+    SegmentId, reader,
     rows::{self, Codec, Encoded, Encoder, Row, TooLong},
     segment::{self, END_LEN},
 };
@@ -90,7 +90,7 @@ fn a_tool_that_reads_gzip_takes_every_part_and_prints_the_footer_last() {
 
 #[test]
 fn a_segment_is_read_by_its_end_its_footer_and_the_ranges_of_its_blocks() {
-    let count = u32::try_from(2 * MAX_BLOCK_ROWS).unwrap() + 5;
+    let count = u32::try_from(2 * MAX_SEGMENT_BLOCK_ROWS).unwrap() + 5;
     // Falling times: the writer sorts.
     let records: Vec<Record> = (0..count).map(|n| record(n.into(), (count - n).into(), "m")).collect();
     let Segment { bytes, footer, footer_offset, .. } = segment_of(&records);
@@ -98,7 +98,7 @@ fn a_segment_is_read_by_its_end_its_footer_and_the_ranges_of_its_blocks() {
     assert_eq!((place.offset, place.length), (footer_offset, (bytes.len() - END_LEN) as u64 - footer_offset));
     let tail = &bytes[usize::try_from(footer_offset).unwrap()..];
     assert_eq!(reader::footer(tail).unwrap(), footer);
-    assert_eq!(footer.blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [8_192, 8_192, 5]);
+    assert_eq!(footer.blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [4_096, 4_096, 5]);
     assert_eq!(footer.rows, u64::from(count));
 
     let opened = Opened::new(footer.clone()).unwrap();
@@ -127,10 +127,9 @@ fn a_block_is_closed_by_its_bytes_before_its_rows() {
     let large = "x".repeat(200_000);
     let records: Vec<Record> = (0..25_u32).map(|n| record(n.into(), n.into(), &large)).collect();
     let segment = segment_of(&records);
-    // A twenty-first row of 200 KB would reach over 4 MiB.
-    assert_eq!(segment.footer.blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [20, 5]);
+    // An eleventh row of 200 KB would reach over 2 MiB.
+    assert_eq!(segment.footer.blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [10, 10, 5]);
     assert_eq!(records_of(&reader::blocks_of(&segment.bytes).unwrap()), records);
-    // And an eleventh over 2 MiB.
     let transit = encode(&records);
     assert_eq!(transit.iter().map(|block| block.rows).collect::<Vec<_>>(), [10, 10, 5]);
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     BlockColumn, BlockMeta, Corrupt, Footer, Kind, MAX_INFLATED_BYTES, chunks,
-    column::{Variables, decode},
+    column::{At, Entries, Variables, decode},
     footer::check,
     gzip, ribbon,
     shred::{Skeleton, push_value},
@@ -25,6 +25,9 @@ use crate::engine::record::timestamp::Timestamp;
 
 /// All variables of a block inflate to no more, as they are held together. Numbers take up to four times what they do as text.
 const MAX_VARIABLE_BYTES: usize = 5 * MAX_INFLATED_BYTES;
+
+/// Values of a column up to which each is found by counting those before it.
+const COUNTED_ONE_BY_ONE: u32 = 6;
 
 /// A footer with what reading by it needs again and again.
 #[derive(Debug)]
@@ -122,30 +125,12 @@ pub struct Block<'a> {
     /// By which shapes have the column.
     rows: RefCell<BTreeMap<Vec<bool>, Rc<Vec<u32>>>>,
     tids: RefCell<BTreeMap<u32, Rc<Vec<u16>>>>,
-    variables: RefCell<BTreeMap<u32, Arc<Variables>>>,
+    variables: RefCell<BTreeMap<u32, Rc<Variables>>>,
     shapes: RefCell<Option<Rc<Vec<u32>>>>,
     /// Bytes that variables not yet read may inflate to.
     room: Cell<usize>,
     /// How many references are being followed.
     depth: Cell<usize>,
-}
-
-/// Which of the rows of a block have a value of a column, and which template each.
-#[derive(Clone, Debug)]
-pub struct Entries {
-    /// Absent when all rows have one.
-    pub rows: Option<Rc<Vec<u32>>>,
-    pub tids: Rc<Vec<u16>>,
-}
-
-impl Entries {
-    /// The rows and their templates' numbers, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, u16)> {
-        self.tids.iter().enumerate().map(|(nth, tid)| {
-            let row = self.rows.as_ref().map_or(Some(nth), |rows| rows.get(nth).map(|row| *row as usize));
-            (row.unwrap_or(usize::MAX), *tid)
-        })
-    }
 }
 
 impl<'a> Block<'a> {
@@ -267,7 +252,7 @@ impl<'a> Block<'a> {
         Ok(tids)
     }
 
-    fn variables(&self, column: &BlockColumn) -> Result<Arc<Variables>, Corrupt> {
+    fn variables(&self, column: &BlockColumn) -> Result<Rc<Variables>, Corrupt> {
         if let Some(variables) = self.variables.borrow().get(&column.column) {
             return Ok(variables.clone());
         }
@@ -281,44 +266,19 @@ impl<'a> Block<'a> {
         let templates: Vec<Arc<Template>> =
             self.opened.templates(column).map(|(template, _)| template.clone()).collect();
         let counts: Vec<u32> = column.templates.iter().map(|(_, count)| *count).collect();
-        let entries = self.entries(column)?;
-        let by_template = OnceCell::new();
-        let sort = || {
-            let mut sorted = vec![Vec::new(); templates.len()];
-            for (row, tid) in entries.iter() {
-                if let Some(rows) = sorted.get_mut(usize::from(tid)) {
-                    rows.push(u32::try_from(row).unwrap_or(u32::MAX));
-                }
-            }
-            sorted
-        };
-        let rows = |template: usize| by_template.get_or_init(sort).get(template).cloned().unwrap_or_default();
         let below = Below { block: self, column: column.column };
-        let variables = Arc::new(Variables::read(&templates, &rows, &counts, &bytes, &below)?);
+        let variables = Variables::read(&templates, &counts, &self.entries(column)?, bytes, &below)?;
+        let variables = Rc::new(variables);
         self.variables.borrow_mut().insert(column.column, variables.clone());
         Ok(variables)
     }
 
     /// The values of a column, one after the other.
-    pub fn values(&self, column: &BlockColumn) -> Result<ColumnValues, Corrupt> {
+    pub fn values<'b>(&'b self, column: &'a BlockColumn) -> Result<ColumnValues<'b>, Corrupt> {
         let entries = self.entries(column)?;
-        let templates: Vec<Arc<Template>> =
-            self.opened.templates(column).map(|(template, _)| template.clone()).collect();
-        let varies = templates.iter().any(|template| template.value().is_none());
-        let variables = if varies { Some(self.variables(column)?) } else { None };
-        let mut nths = Vec::new();
-        // Where no template has a variable, none is asked for the values of its nth row.
-        if variables.is_some() {
-            let mut seen = vec![0_u32; templates.len()];
-            nths.reserve_exact(entries.tids.len());
-            for tid in entries.tids.iter() {
-                if let Some(seen) = seen.get_mut(usize::from(*tid)) {
-                    nths.push(*seen);
-                    *seen += 1;
-                }
-            }
-        }
-        Ok(ColumnValues { entries, templates, variables, nths })
+        let templates = self.opened.templates(column).map(|(template, _)| &**template).collect();
+        let (variables, nths, asked) = Default::default();
+        Ok(ColumnValues { block: self, column, entries, templates, variables, nths, asked })
     }
 
     /// Hands over the JSON of these rows, which are in rising order, each with its time and id.
@@ -330,7 +290,7 @@ impl<'a> Block<'a> {
         let (times, ids) = (self.times()?, self.ids()?);
         let received = self.received()?;
         let shapes = self.shapes()?;
-        let mut columns: Vec<Option<(ColumnValues, usize)>> = Vec::new();
+        let mut columns: Vec<Option<(ColumnValues<'_>, usize)>> = Vec::new();
         columns.resize_with(self.opened.columns.len(), || None);
         let used: Vec<bool> = self.used(&shapes, wanted);
         for column in &self.meta.columns {
@@ -375,7 +335,7 @@ impl<'a> Block<'a> {
                 if let Some(text) = values.fixed(entry) {
                     push_value(*kind, text, &mut line);
                 } else {
-                    values.push(entry, &mut value);
+                    values.push(entry, &mut value)?;
                     push_value(*kind, &value, &mut line);
                 }
                 if of_skeletons.max(of_lines + line.len()) > max_bytes {
@@ -416,15 +376,19 @@ fn push_head(line: &mut String, id: Uuid, time: Timestamp, received: Timestamp) 
 }
 
 /// The values of a column in a block.
-pub struct ColumnValues {
+pub struct ColumnValues<'b> {
+    block: &'b Block<'b>,
+    column: &'b BlockColumn,
     pub entries: Entries,
-    templates: Vec<Arc<Template>>,
-    variables: Option<Arc<Variables>>,
-    /// Which of its template's rows each value is.
-    nths: Vec<u32>,
+    templates: Vec<&'b Template>,
+    /// Read when the first value is asked for that has one.
+    variables: OnceCell<Rc<Variables>>,
+    /// Which of its template's rows each value is, once that many were asked for that counting them pays.
+    nths: OnceCell<Vec<u32>>,
+    asked: Cell<u32>,
 }
 
-impl ColumnValues {
+impl ColumnValues<'_> {
     pub fn len(&self) -> usize {
         self.entries.tids.len()
     }
@@ -435,28 +399,53 @@ impl ColumnValues {
 
     /// The value of the nth row that has one, if its template has no variable.
     pub fn fixed(&self, nth: usize) -> Option<&str> {
-        self.entries
-            .tids
-            .get(nth)
-            .and_then(|tid| self.templates.get(usize::from(*tid)))
-            .and_then(|t| t.value())
+        let tid = self.entries.tids.get(nth)?;
+        self.templates.get(usize::from(*tid))?.value()
     }
 
-    /// A number that rows of the same template share only when they have the same value.
-    pub fn which(&self, nth: usize) -> Option<u32> {
-        let (tid, of_template) = self.entries.tids.get(nth).zip(self.nths.get(nth))?;
-        self.variables.as_ref()?.which_value(*tid, *of_template as usize)
+    /// Numbers that two rows share only when they have the same value; none where that cannot be told cheaply.
+    pub fn which(&self) -> Result<Option<Vec<u32>>, Corrupt> {
+        if self.templates.len() == 1 { self.variables()?.which(&self.entries) } else { Ok(None) }
     }
 
     /// Appends the value of the nth row that has one.
-    pub fn push(&self, nth: usize, to: &mut String) {
-        let Some(tid) = self.entries.tids.get(nth) else { return };
-        let Some(template) = self.templates.get(usize::from(*tid)) else { return };
+    pub fn push(&self, nth: usize, to: &mut String) -> Result<(), Corrupt> {
+        let Some(tid) = self.entries.tids.get(nth) else { return Ok(()) };
+        let Some(template) = self.templates.get(usize::from(*tid)) else { return Ok(()) };
         if let Some(text) = template.value() {
             to.push_str(text);
-        } else if let (Some(variables), Some(of_template)) = (&self.variables, self.nths.get(nth)) {
-            variables.render(template, *tid, *of_template as usize, to);
+            return Ok(());
         }
+        self.variables()?.render(template, *tid, self.at(nth, *tid), to)
+    }
+
+    fn variables(&self) -> Result<&Rc<Variables>, Corrupt> {
+        if let Some(variables) = self.variables.get() {
+            return Ok(variables);
+        }
+        let variables = self.block.variables(self.column)?;
+        Ok(self.variables.get_or_init(|| variables))
+    }
+
+    fn at(&self, entry: usize, tid: u16) -> At {
+        let row = self.entries.row(entry);
+        if self.templates.len() == 1 {
+            return At { nth: entry, row };
+        }
+        let tids = &self.entries.tids;
+        self.asked.set(self.asked.get().saturating_add(1));
+        if self.asked.get() <= COUNTED_ONE_BY_ONE {
+            return At { nth: tids.iter().take(entry).filter(|of| **of == tid).count(), row };
+        }
+        let nths = self.nths.get_or_init(|| {
+            let mut seen = vec![0_u32; self.templates.len()];
+            let mut next = |tid: &u16| match seen.get_mut(usize::from(*tid)) {
+                Some(seen) => std::mem::replace(seen, *seen + 1),
+                None => 0,
+            };
+            tids.iter().map(&mut next).collect()
+        });
+        At { nth: nths.get(entry).map_or(usize::MAX, |nth| *nth as usize), row }
     }
 
     /// Which of its values a row has; `next` is where the search goes on for the next row.

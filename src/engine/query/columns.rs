@@ -325,28 +325,25 @@ fn eval_column(
     let values = block.values(verdict.column)?;
     let mut text = String::new();
     // Rows of a trace are many, and of a user: each value is looked at once.
-    let mut known: Vec<Vec<Option<bool>>> = vec![Vec::new(); verdict.templates.len()];
+    let which = values.which()?;
+    let mut known: Vec<Option<bool>> = vec![None; which.as_ref().map_or(0, Vec::len)];
     for (nth, (row, tid)) in values.entries.iter().enumerate() {
         if rows.has(row) || !candidates.has(row) {
             continue;
         }
-        let holds = held(tid).unwrap_or_else(|| {
-            let mut look = || {
+        let known = which.as_ref().and_then(|which| known.get_mut(*which.get(nth)? as usize));
+        let holds = match (held(tid), &known) {
+            (Some(holds), _) => holds,
+            (None, Some(Some(holds))) => *holds,
+            _ => {
                 text.clear();
-                values.push(nth, &mut text);
+                values.push(nth, &mut text)?;
                 holds(found, name, kind, &text)
-            };
-            let Some((which, known)) = values.which(nth).zip(known.get_mut(usize::from(tid))) else {
-                return look();
-            };
-            if known.is_empty() {
-                known.resize(values.len(), None);
             }
-            match known.get_mut(which as usize) {
-                Some(known) => *known.get_or_insert_with(look),
-                None => look(),
-            }
-        });
+        };
+        if let Some(known) = known {
+            *known = Some(holds);
+        }
         if holds {
             rows.set(row);
         }

@@ -1,16 +1,27 @@
-//! Reading a column's template numbers and variables, and its values from them.
+//! Reading a column's template numbers, and its variables where they are asked for: what reads a few rows of a
+//! block must not pay for all of them.
 
-use std::{fmt::Write, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    ops::Range,
+    rc::Rc,
+    sync::Arc,
+};
+
+use bytes::Bytes;
 
 use super::{
     Values,
     encode::{DISTINCT, EACH, OWN, PER, SAME},
+    render,
 };
 use crate::engine::block::{
     Corrupt,
-    ints::{self, Input},
+    ints::{Input, Ints},
     template::{Piece, Template, Var},
 };
+
+const NO_ROW: &str = "it refers to a column that a row has not";
 
 fn damaged(reason: &str) -> Corrupt {
     Corrupt::damaged("column", reason)
@@ -32,71 +43,150 @@ pub(in crate::engine::block) fn tids(
     } else {
         low.iter().map(|low| u16::from(*low)).collect()
     };
-    let mut left: Vec<u32> = counts.iter().map(|(_, count)| *count).collect();
+    let mut seen = vec![0_u32; if wide { 1 << 16 } else { 1 << 8 }];
     for tid in &tids {
-        let left = left.get_mut(usize::from(*tid)).filter(|left| **left > 0);
-        *left.ok_or_else(|| damaged("a template has not the values that the footer says"))? -= 1;
+        if let Some(seen) = seen.get_mut(usize::from(*tid)) {
+            *seen += 1;
+        }
+    }
+    let said = counts.iter().map(|(_, count)| *count).chain(std::iter::repeat(0));
+    if seen.iter().copied().ne(said.take(seen.len())) {
+        return Err(damaged("a template has not the values that the footer says"));
     }
     Ok(tids)
 }
 
-/// Values of the columns that others refer to.
+/// Which of the rows of a block have a value of a column, and which template each.
+#[derive(Clone, Debug)]
+pub struct Entries {
+    /// Absent when all rows have one.
+    pub rows: Option<Rc<Vec<u32>>>,
+    pub tids: Rc<Vec<u16>>,
+}
+
+impl Entries {
+    /// The rows and their templates' numbers, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, u16)> {
+        self.tids.iter().enumerate().map(|(entry, tid)| (self.row(entry), *tid))
+    }
+
+    /// The values of a template.
+    fn rows_of(&self, tid: u16) -> Vec<At> {
+        let rows = self.iter().filter(|(_, of)| *of == tid).enumerate();
+        rows.map(|(nth, (row, _))| At { nth, row }).collect()
+    }
+
+    /// The row of an entry.
+    pub fn row(&self, entry: usize) -> usize {
+        let row = self.rows.as_ref().map_or(Some(entry), |rows| rows.get(entry).map(|row| *row as usize));
+        row.unwrap_or(usize::MAX)
+    }
+}
+
+/// The columns that others refer to.
 pub(in crate::engine::block) trait Anchors {
-    /// Such a column's variables, and which of its values each of these rows has.
-    fn anchor(&self, column: u32, rows: &[u32]) -> Result<(Arc<Variables>, Vec<u32>), Corrupt>;
+    fn anchor(&self, column: u32) -> Result<Anchor, Corrupt>;
+}
+
+/// A column that others refer to, and its rows.
+#[derive(Debug)]
+pub(in crate::engine::block) struct Anchor {
+    variables: Rc<Variables>,
+    rows: Option<Rc<Vec<u32>>>,
+    /// Where the row asked for last was found: the next one is most often behind it.
+    last: Cell<usize>,
 }
 
 /// The variables of all templates of a column.
 #[derive(Debug)]
 pub(in crate::engine::block) struct Variables {
-    templates: Vec<Vec<Slots>>,
+    templates: Vec<Vec<Slot>>,
 }
 
-/// A variable's values: which of the base's each row has, `None` for the nth.
+/// Where the values of a variable are.
 #[derive(Debug)]
-struct Slots {
-    base: Arc<Base>,
-    at: Option<Arc<Vec<u32>>>,
-    /// Whether the base has each value once, in the order in which they first occur.
-    distinct: bool,
-    /// Of hexadecimal values: the first digit that is this variable's.
+enum Slot {
+    Own(Own),
+    /// One for each of another column's distinct values, of which `ranks` counts those that occur here; all do
+    /// where it is absent.
+    Per {
+        anchor: Anchor,
+        ranks: Option<Vec<u32>>,
+        own: Own,
+    },
+    /// Parts of another column's values, from this hexadecimal digit on.
+    Same {
+        anchor: Anchor,
+        offset: usize,
+    },
+}
+
+#[derive(Debug)]
+enum Own {
+    Numbers(Ints),
+    Hex {
+        digits: usize,
+        count: usize,
+        /// In byte planes.
+        planes: Bytes,
+        /// Which of the values each row has, when each is there once.
+        which: Option<Ints>,
+    },
+    Texts {
+        lengths: Ints,
+        bytes: Bytes,
+        /// Where the values end, once they are asked for; none when the text is damaged.
+        ends: OnceCell<Option<Vec<u32>>>,
+    },
+}
+
+/// Which value of a template is meant: that of the nth row of the template, which is this row of the block.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine::block) struct At {
+    pub(in crate::engine::block) nth: usize,
+    pub(in crate::engine::block) row: usize,
+}
+
+/// A value: one of those that are kept, from this hexadecimal digit on.
+struct Found<'a> {
+    own: &'a Own,
+    nth: usize,
     offset: usize,
 }
 
-#[derive(Debug)]
-enum Base {
-    Numbers(Vec<u64>),
-    Hex { digits: usize, bytes: Vec<u8> },
-    Texts { ends: Vec<u32>, text: String },
-}
-
 impl Variables {
-    /// Reads them. `rows` are the block's rows of each template, in order.
+    /// Finds them in a column's chunk. `entries` are the column's.
     pub(in crate::engine::block) fn read(
         templates: &[Arc<Template>],
-        rows: &dyn Fn(usize) -> Vec<u32>,
         counts: &[u32],
-        bytes: &[u8],
+        entries: &Entries,
+        bytes: Vec<u8>,
         anchors: &dyn Anchors,
     ) -> Result<Self, Corrupt> {
-        let mut input = Input(bytes);
+        let bytes = Bytes::from(bytes);
+        let mut input = Input(&bytes);
         let mut read = Vec::with_capacity(templates.len());
-        for (nth, (template, count)) in templates.iter().zip(counts).enumerate() {
+        for (tid, (template, count)) in (0_u16..).zip(templates.iter().zip(counts)) {
             let mut slots = Vec::new();
             for var in template.vars() {
                 slots.push(match input.byte()? {
-                    OWN => own(&mut input, var, *count as usize)?,
+                    OWN => Slot::Own(Own::read(&mut input, &bytes, var, *count as usize)?),
                     PER => {
-                        let column = u32::try_from(input.varint()?).map_err(|_| damaged("no such column"))?;
-                        let (anchor, entries) = anchors.anchor(column, &rows(nth))?;
-                        per(&mut input, var, &anchor, &entries)?
+                        let anchor = anchors.anchor(column(&mut input)?)?;
+                        let (ranks, used) = if templates.len() == 1 && anchor.has_rows(entries) {
+                            (None, anchor.distinct()?)
+                        } else {
+                            let (ranks, used) = anchor.ranks(&entries.rows_of(tid))?;
+                            (Some(ranks), used)
+                        };
+                        Slot::Per { anchor, ranks, own: Own::read(&mut input, &bytes, var, used)? }
                     }
                     SAME => {
-                        let column = u32::try_from(input.varint()?).map_err(|_| damaged("no such column"))?;
+                        let anchor = anchors.anchor(column(&mut input)?)?;
                         let offset =
                             usize::try_from(input.varint()?).map_err(|_| damaged("no such digit"))?;
-                        let (anchor, entries) = anchors.anchor(column, &rows(nth))?;
-                        same(var, offset, &anchor, &entries)?
+                        anchor.check_part(var, offset)?;
+                        Slot::Same { anchor, offset }
                     }
                     _ => return Err(damaged("a variable is kept in an unknown way")),
                 });
@@ -107,207 +197,272 @@ impl Variables {
         Ok(Self { templates: read })
     }
 
-    /// Which of the distinct values of a template with one variable its nth row has; rows with the same number
-    /// have the same value.
-    pub(in crate::engine::block) fn which_value(&self, tid: u16, nth: usize) -> Option<u32> {
-        match self.templates.get(usize::from(tid))?.as_slice() {
-            [slots] => Some(slots.which(nth)),
-            _ => None,
+    /// Of a column with one template and one variable, which of the distinct values each row has: rows with the same
+    /// number have the same value. `entries` are the column's.
+    pub(in crate::engine::block) fn which(&self, entries: &Entries) -> Result<Option<Vec<u32>>, Corrupt> {
+        match self.templates.as_slice() {
+            [slots] => match slots.as_slice() {
+                [slot] => slot.which(&entries.rows_of(0)).map(Some),
+                _ => Ok(None),
+            },
+            _ => Ok(None),
         }
     }
 
-    /// Appends the value of a template's nth row.
+    /// Appends the value of one of a template's rows.
     pub(in crate::engine::block) fn render(
         &self,
         template: &Template,
         tid: u16,
-        nth: usize,
+        at: At,
         to: &mut String,
-    ) {
+    ) -> Result<(), Corrupt> {
         let mut slots = self.templates.get(usize::from(tid)).into_iter().flatten();
         for piece in &template.pieces {
             match piece {
                 Piece::Text(text) => to.push_str(text),
                 Piece::Var(var) => {
-                    if let Some(slots) = slots.next() {
-                        slots.render(*var, nth, to);
-                    }
+                    let slot = slots.next().ok_or_else(|| damaged("a template has no such variable"))?;
+                    slot.find(at)?.render(*var, to)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The only variable, of a column that others refer to.
+    fn single(&self) -> Result<&Slot, Corrupt> {
+        match self.templates.as_slice() {
+            [slots] if slots.len() == 1 => slots.first(),
+            _ => None,
+        }
+        .ok_or_else(|| damaged("it refers to no single variable"))
     }
 }
 
-fn own(input: &mut Input<'_>, var: Var, count: usize) -> Result<Slots, Corrupt> {
-    let (base, at) = match Values::new(var) {
-        Values::Numbers(_) => (Base::Numbers(ints::decode(input, count)?), None),
-        Values::Hex { digits, .. } => match input.byte()? {
-            EACH => (Base::Hex { digits, bytes: read_digits(input, digits, count)? }, None),
-            DISTINCT => {
-                let distinct = usize::try_from(input.varint()?).ok().filter(|distinct| *distinct <= count);
-                let distinct = distinct.ok_or_else(|| damaged("it has more distinct values than values"))?;
-                let bytes = read_digits(input, digits, distinct)?;
-                let which = ints::decode(input, count)?;
-                let there = |which: &u32| (*which as usize) < distinct;
-                let which = which.into_iter().map(|which| u32::try_from(which).ok().filter(there));
-                let at = which.collect::<Option<_>>().ok_or_else(|| damaged("a value is not there"))?;
-                (Base::Hex { digits, bytes }, Some(Arc::new(at)))
-            }
-            _ => return Err(damaged("digits are kept in an unknown way")),
-        },
-        Values::Texts { .. } => (texts(input, count)?, None),
-    };
-    let distinct = at.is_some();
-    Ok(Slots { base: Arc::new(base), at, distinct, offset: 0 })
+fn column(input: &mut Input<'_>) -> Result<u32, Corrupt> {
+    u32::try_from(input.varint()?).map_err(|_| damaged("no such column"))
 }
 
-fn texts(input: &mut Input<'_>, count: usize) -> Result<Base, Corrupt> {
-    let lengths = ints::decode(input, count)?;
-    let mut ends = Vec::with_capacity(count);
-    let mut end = 0_usize;
-    for length in lengths {
-        let length = usize::try_from(length).map_err(|_| damaged("a text is too long"))?;
-        let fits = end.checked_add(length).filter(|end| *end <= input.0.len());
-        end = fits.ok_or_else(|| damaged("a text is too long"))?;
-        ends.push(u32::try_from(end).map_err(|_| damaged("a text is too long"))?);
+impl Anchor {
+    pub(in crate::engine::block) fn new(variables: Rc<Variables>, rows: Option<Rc<Vec<u32>>>) -> Self {
+        Self { variables, rows, last: Cell::default() }
     }
-    let text = String::from_utf8(input.take(end)?.to_vec()).map_err(|_| damaged("a text is not UTF-8"))?;
-    if ends.iter().any(|end| !text.is_char_boundary(*end as usize)) {
-        return Err(damaged("a text is not UTF-8"));
-    }
-    Ok(Base::Texts { ends, text })
-}
 
-fn read_digits(input: &mut Input<'_>, digits: usize, count: usize) -> Result<Vec<u8>, Corrupt> {
-    let stride = digits.div_ceil(2);
-    let planes = input.take(stride * count)?;
-    let mut bytes = vec![0; planes.len()];
-    for (at, plane) in planes.chunks_exact(count.max(1)).enumerate() {
-        for (value, byte) in bytes.chunks_exact_mut(stride).zip(plane) {
-            if let Some(to) = value.get_mut(at) {
-                *to = *byte;
-            }
+    fn has_rows(&self, entries: &Entries) -> bool {
+        match (&self.rows, &entries.rows) {
+            (None, None) => true,
+            (Some(own), Some(rows)) => Rc::ptr_eq(own, rows),
+            _ => false,
         }
     }
-    Ok(bytes)
+
+    /// Which of its values is this row's.
+    fn entry(&self, row: usize) -> Result<usize, Corrupt> {
+        let Some(rows) = &self.rows else { return Ok(row) };
+        let is_row = |nth: &usize| rows.get(*nth).is_some_and(|known| *known as usize == row);
+        let last = self.last.get();
+        let found = || rows.binary_search_by_key(&row, |known| *known as usize).ok();
+        let nth = (last..last.saturating_add(3)).find(is_row).or_else(found);
+        let nth = nth.ok_or_else(|| damaged(NO_ROW))?;
+        self.last.set(nth);
+        Ok(nth)
+    }
+
+    fn find(&self, row: usize) -> Result<Found<'_>, Corrupt> {
+        self.variables.single()?.find(At { nth: self.entry(row)?, row })
+    }
+
+    /// Which of its values each of these rows has, which are in rising order.
+    fn which(&self, rows: &[At]) -> Result<Vec<u32>, Corrupt> {
+        let slot = self.variables.single()?;
+        let Some(own) = &self.rows else {
+            return slot.which(&rows.iter().map(|at| At { nth: at.row, ..*at }).collect::<Vec<_>>());
+        };
+        let mut own = own.iter().map(|row| *row as usize).enumerate();
+        let at = |at: &At| {
+            let nth =
+                own.find(|(_, row)| *row >= at.row).filter(|(_, row)| *row == at.row).map(|(nth, _)| nth);
+            Ok(At { nth: nth.ok_or_else(|| damaged(NO_ROW))?, ..*at })
+        };
+        slot.which(&rows.iter().map(at).collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// How many distinct values it has.
+    fn distinct(&self) -> Result<usize, Corrupt> {
+        match self.variables.single()? {
+            Slot::Own(Own::Hex { count, which: Some(_), .. }) => Ok(*count),
+            _ => Err(damaged("it has a value for each of another column's, of which none is there twice")),
+        }
+    }
+
+    /// Its distinct values counted in their order, as far as these rows have them, and how many have.
+    fn ranks(&self, rows: &[At]) -> Result<(Vec<u32>, usize), Corrupt> {
+        let mut ranks = vec![u32::MAX; self.distinct()?];
+        for which in self.which(rows)? {
+            *ranks.get_mut(which as usize).ok_or_else(|| damaged("a value is not there"))? = 0;
+        }
+        let mut used = 0;
+        for rank in ranks.iter_mut().filter(|rank| **rank == 0) {
+            *rank = used;
+            used += 1;
+        }
+        Ok((ranks, used as usize))
+    }
+
+    /// Whether its values have such a part.
+    fn check_part(&self, var: Var, offset: usize) -> Result<(), Corrupt> {
+        let (own, before) = self.variables.single()?.own()?;
+        let fits = match (Values::new(var), own) {
+            (Values::Numbers(_), Own::Numbers(_)) => true,
+            (Values::Hex { digits: mine, .. }, Own::Hex { digits, .. }) => offset
+                .checked_add(before)
+                .and_then(|at| at.checked_add(mine))
+                .is_some_and(|end| end <= *digits),
+            _ => false,
+        };
+        if fits { Ok(()) } else { Err(damaged("it refers to a variable of another kind")) }
+    }
 }
 
-/// The only variable of a column that others refer to.
-fn single(anchor: &Variables) -> Result<&Slots, Corrupt> {
-    match anchor.templates.as_slice() {
-        [slots] if slots.len() == 1 => slots.first(),
-        _ => None,
-    }
-    .ok_or_else(|| damaged("it refers to no single variable"))
-}
-
-fn same(var: Var, offset: usize, anchor: &Variables, entries: &[u32]) -> Result<Slots, Corrupt> {
-    let anchor = single(anchor)?;
-    let fits = match (Values::new(var), &*anchor.base) {
-        (Values::Numbers(_), Base::Numbers(_)) => true,
-        (Values::Hex { digits: mine, .. }, Base::Hex { digits, .. }) => offset
-            .checked_add(anchor.offset)
-            .and_then(|at| at.checked_add(mine))
-            .is_some_and(|end| end <= *digits),
-        _ => false,
-    };
-    if !fits {
-        return Err(damaged("it refers to a variable of another kind"));
-    }
-    let at = entries.iter().map(|entry| anchor.which(*entry as usize)).collect();
-    let (base, offset) = (anchor.base.clone(), anchor.offset + offset);
-    Ok(Slots { base, at: Some(Arc::new(at)), distinct: false, offset })
-}
-
-fn per(input: &mut Input<'_>, var: Var, anchor: &Variables, entries: &[u32]) -> Result<Slots, Corrupt> {
-    let anchor = single(anchor)?;
-    if !anchor.distinct {
-        return Err(damaged("it has a value for each of another column's, of which none is there twice"));
-    }
-    let which: Vec<u32> = entries.iter().map(|entry| anchor.which(*entry as usize)).collect();
-    // Of the anchor's values those that occur are counted in their order.
-    let mut nths = vec![u32::MAX; anchor.base.len()];
-    for which in &which {
-        *nths.get_mut(*which as usize).ok_or_else(|| damaged("a value is not there"))? = 0;
-    }
-    let mut used = 0;
-    for nth in nths.iter_mut().filter(|nth| **nth == 0) {
-        *nth = used;
-        used += 1;
-    }
-    let own = own(input, var, used as usize)?;
-    let nth = |which: &u32| nths.get(*which as usize).map_or(u32::MAX, |nth| own.which(*nth as usize));
-    let at = which.iter().map(nth).collect();
-    Ok(Slots { base: own.base, at: Some(Arc::new(at)), distinct: false, offset: 0 })
-}
-
-impl Base {
-    fn len(&self) -> usize {
+impl Slot {
+    /// What the values are parts of, and from which digit on.
+    fn own(&self) -> Result<(&Own, usize), Corrupt> {
         match self {
-            Self::Numbers(numbers) => numbers.len(),
-            Self::Hex { digits, bytes } => bytes.len() / digits.div_ceil(2).max(1),
-            Self::Texts { ends, .. } => ends.len(),
+            Self::Own(own) | Self::Per { own, .. } => Ok((own, 0)),
+            Self::Same { anchor, offset } => {
+                let (own, before) = anchor.variables.single()?.own()?;
+                Ok((own, before.saturating_add(*offset)))
+            }
+        }
+    }
+
+    fn find(&self, at: At) -> Result<Found<'_>, Corrupt> {
+        match self {
+            Self::Own(own) => own.find(at.nth),
+            Self::Per { anchor, ranks, own } => {
+                let of = anchor.find(at.row)?.nth;
+                let rank = match ranks {
+                    None => Some(of),
+                    Some(ranks) => ranks.get(of).map(|rank| *rank as usize),
+                };
+                own.find(rank.ok_or_else(|| damaged("a value is not there"))?)
+            }
+            Self::Same { anchor, offset } => {
+                let found = anchor.find(at.row)?;
+                Ok(Found { offset: found.offset.saturating_add(*offset), ..found })
+            }
+        }
+    }
+
+    /// Which of the values that are kept each of some rows has.
+    fn which(&self, rows: &[At]) -> Result<Vec<u32>, Corrupt> {
+        match self {
+            Self::Own(own) => own.which(&mut rows.iter().map(|at| at.nth)),
+            Self::Same { anchor, .. } => anchor.which(rows),
+            Self::Per { anchor, ranks, own } => {
+                let of = anchor.which(rows)?;
+                let rank = |of: &u32| match ranks {
+                    None => *of as usize,
+                    Some(ranks) => ranks.get(*of as usize).map_or(usize::MAX, |rank| *rank as usize),
+                };
+                own.which(&mut of.iter().map(rank))
+            }
         }
     }
 }
 
-impl Slots {
-    /// Which of the base's values the nth row has.
-    fn which(&self, nth: usize) -> u32 {
-        match &self.at {
-            Some(at) => at.get(nth).copied().unwrap_or(u32::MAX),
-            None => u32::try_from(nth).unwrap_or(u32::MAX),
-        }
+impl Own {
+    fn read(input: &mut Input<'_>, all: &Bytes, var: Var, count: usize) -> Result<Self, Corrupt> {
+        Ok(match Values::new(var) {
+            Values::Numbers(_) => Self::Numbers(Ints::read(input, all, count)?),
+            Values::Hex { digits, .. } => {
+                let (kept, which) = match input.byte()? {
+                    EACH => (count, false),
+                    DISTINCT => {
+                        let distinct = usize::try_from(input.varint()?).ok().filter(|kept| *kept <= count);
+                        let many = || damaged("it has more distinct values than values");
+                        (distinct.ok_or_else(many)?, true)
+                    }
+                    _ => return Err(damaged("digits are kept in an unknown way")),
+                };
+                let planes = all.slice_ref(input.take(digits.div_ceil(2) * kept)?);
+                let which = if which { Some(Ints::read(input, all, count)?) } else { None };
+                Self::Hex { digits, count: kept, planes, which }
+            }
+            Values::Texts { .. } => {
+                let lengths = Ints::read(input, all, count)?;
+                let end = lengths.sum().and_then(|sum| usize::try_from(sum).ok());
+                let end = end.ok_or_else(|| damaged("a text is too long"))?;
+                let bytes = all.slice_ref(input.take(end)?);
+                Self::Texts { lengths, bytes, ends: OnceCell::new() }
+            }
+        })
     }
 
-    fn render(&self, var: Var, nth: usize, to: &mut String) {
-        let nth = self.which(nth) as usize;
-        match &*self.base {
-            Base::Numbers(numbers) => render_number(var, numbers.get(nth).copied().unwrap_or(0), to),
-            Base::Hex { digits, bytes } => {
-                let Values::Hex { digits: mine, .. } = Values::new(var) else { return };
-                render_hex(var, bytes, *digits, nth, self.offset..self.offset + mine, to);
+    fn find(&self, nth: usize) -> Result<Found<'_>, Corrupt> {
+        let there = || damaged("a value is not there");
+        let (nth, count) = match self {
+            Self::Numbers(numbers) => (nth, numbers.len()),
+            Self::Texts { lengths, .. } => (nth, lengths.len()),
+            Self::Hex { count, which: None, .. } => (nth, *count),
+            Self::Hex { count, which: Some(which), .. } => {
+                let nth = which.get(nth).and_then(|nth| usize::try_from(nth).ok());
+                (nth.ok_or_else(there)?, *count)
             }
-            Base::Texts { ends, text } => {
-                let end = ends.get(nth).map_or(0, |end| *end as usize);
-                let start = nth.checked_sub(1).and_then(|nth| ends.get(nth)).map_or(0, |end| *end as usize);
-                to.push_str(text.get(start..end).unwrap_or_default());
+        };
+        if nth < count { Ok(Found { own: self, nth, offset: 0 }) } else { Err(there()) }
+    }
+
+    fn which(&self, nths: &mut dyn Iterator<Item = usize>) -> Result<Vec<u32>, Corrupt> {
+        let number = |number: Option<u64>| {
+            number.and_then(|nth| u32::try_from(nth).ok()).ok_or_else(|| damaged("a value is not there"))
+        };
+        match self {
+            Self::Hex { which: Some(which), .. } => {
+                let all = which.all();
+                nths.map(|nth| number(all.get(nth).copied())).collect()
             }
+            _ => nths.map(|nth| number(Some(nth as u64))).collect(),
         }
     }
 }
 
-fn render_number(var: Var, number: u64, to: &mut String) {
-    // Writing to a String cannot fail.
-    let _ = match var {
-        Var::Padded(digits) => write!(to, "{number:00$}", usize::from(digits)),
-        Var::Ip4 => {
-            let [.., a, b, c, d] = number.to_be_bytes();
-            write!(to, "{a}.{b}.{c}.{d}")
+impl Found<'_> {
+    fn render(&self, var: Var, to: &mut String) -> Result<(), Corrupt> {
+        let there = || damaged("a value is not there");
+        match self.own {
+            Own::Numbers(numbers) => {
+                render::number(var, numbers.get(self.nth).ok_or_else(there)?, to);
+            }
+            Own::Hex { count, planes, .. } => {
+                let Values::Hex { digits, .. } = Values::new(var) else { return Err(there()) };
+                let byte = |at: usize| planes.get(at * count + self.nth).copied().unwrap_or(0);
+                render::hex(var, byte, self.offset..self.offset.saturating_add(digits), to);
+            }
+            Own::Texts { lengths, bytes, ends } => {
+                let ends = ends.get_or_init(|| text_ends(lengths, bytes)).as_ref();
+                let ends = ends.ok_or_else(|| damaged("a text is not UTF-8, or not as long as it says"))?;
+                let text = bytes.get(range(ends, self.nth)).and_then(|text| str::from_utf8(text).ok());
+                to.push_str(text.ok_or_else(there)?);
+            }
         }
-        _ => {
-            to.push_str(itoa::Buffer::new().format(number));
-            Ok(())
-        }
+        Ok(())
+    }
+}
+
+/// Where the nth text is.
+fn range(ends: &[u32], nth: usize) -> Range<usize> {
+    let end = |nth: usize| ends.get(nth).map_or(0, |end| *end as usize);
+    nth.checked_sub(1).map_or(0, end)..end(nth)
+}
+
+fn text_ends(lengths: &Ints, bytes: &[u8]) -> Option<Vec<u32>> {
+    let text = str::from_utf8(bytes).ok()?;
+    let mut end = 0_u64;
+    let end_of = |length: &u64| {
+        end = end.checked_add(*length)?;
+        u32::try_from(end).ok().filter(|end| text.is_char_boundary(*end as usize))
     };
-}
-
-fn render_hex(
-    var: Var,
-    bytes: &[u8],
-    digits: usize,
-    nth: usize,
-    part: std::ops::Range<usize>,
-    to: &mut String,
-) {
-    let stride = digits.div_ceil(2);
-    let value = nth.checked_mul(stride).and_then(|at| bytes.get(at..at + stride)).unwrap_or_default();
-    for (written, at) in part.enumerate() {
-        if var == Var::Uuid && matches!(written, 8 | 12 | 16 | 20) {
-            to.push('-');
-        }
-        let byte = value.get(at / 2).copied().unwrap_or(0);
-        let digit = if at % 2 == 0 { byte >> 4 } else { byte & 15 };
-        to.push(char::from(b"0123456789abcdef".get(usize::from(digit)).copied().unwrap_or(b'0')));
-    }
+    lengths.all().iter().map(end_of).collect()
 }

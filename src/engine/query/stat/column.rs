@@ -35,7 +35,7 @@ fn each_value(block: &Block<'_>, field: &str, wanted: &Mask, each: &mut Each<'_>
             let fixed = values.fixed(entry);
             if fixed.is_none() {
                 text.clear();
-                values.push(entry, &mut text);
+                values.push(entry, &mut text)?;
             }
             let value = fixed.unwrap_or(&text);
             match known.kind {
