@@ -1,11 +1,7 @@
 //! Which segments can hold some words, as the partition indexes say: one small read for each word and index.
 //! What an index does not know, or cannot tell because it is damaged, is among the segments as well.
 
-use std::{
-    collections::BTreeMap,
-    ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
@@ -47,7 +43,7 @@ const MAX_CACHED_BYTES: usize = 8 << 20;
 const HEADER_WEIGHT: usize = 2;
 
 /// Headers and pages of indexes. Indexes never change, so they are kept for the next reader.
-pub struct Cache(Mutex<Recent<Part, Kept>>);
+pub struct Cache(Recent<Part, Kept>);
 
 /// An index's name, and a range of its bytes, or nothing for its header.
 type Part = (Arc<str>, Option<(u64, u64)>);
@@ -60,24 +56,20 @@ enum Kept {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self(Mutex::new(Recent::new(MAX_CACHED_BYTES)))
+        Self(Recent::new(MAX_CACHED_BYTES))
     }
 }
 
 impl Cache {
-    fn lock(&self) -> MutexGuard<'_, Recent<Part, Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn header(&self, name: &str) -> Option<Arc<Header>> {
-        match self.lock().get(&(name.into(), None)) {
+        match self.0.get(&(name.into(), None)) {
             Some(Kept::Header(header)) => Some(header),
             _ => None,
         }
     }
 
     fn bytes(&self, name: &str, range: &Range<u64>) -> Option<Bytes> {
-        match self.lock().get(&(name.into(), Some((range.start, range.end)))) {
+        match self.0.get(&(name.into(), Some((range.start, range.end)))) {
             Some(Kept::Bytes(bytes)) => Some(bytes),
             _ => None,
         }
@@ -177,7 +169,7 @@ async fn headers(
             Ok(header) => {
                 let header = Arc::new(header);
                 let key = (partition.name.as_str().into(), None);
-                app.indexes.lock().put(key, Kept::Header(header.clone()), bytes.len() * HEADER_WEIGHT);
+                app.indexes.0.put(key, Kept::Header(header.clone()), bytes.len() * HEADER_WEIGHT);
                 headers.insert(number, header);
             }
             Err(corrupt) => app.journal.error(&format!("index {}: {corrupt}", partition.name)),
@@ -251,7 +243,7 @@ async fn page(app: &App, partition: &Partition, range: &Range<u64>) -> Result<(B
     let (bytes, reads) = read(app, partition, range).await?;
     let bytes = Bytes::from(bytes);
     let key = (partition.name.as_str().into(), Some((range.start, range.end)));
-    app.indexes.lock().put(key, Kept::Bytes(bytes.clone()), bytes.len());
+    app.indexes.0.put(key, Kept::Bytes(bytes.clone()), bytes.len());
     Ok((bytes, reads))
 }
 

@@ -161,36 +161,32 @@ impl Filters for AtHand {
 }
 
 /// Segments that the isolate has opened, the ones used last.
-pub struct Cache(Mutex<Recent<Arc<str>, Arc<Held>>>);
+pub struct Cache(Recent<Arc<str>, Arc<Held>>);
 
 impl Default for Cache {
     fn default() -> Self {
-        Self(Mutex::new(Recent::new(MAX_CACHED_BYTES)))
+        Self(Recent::new(MAX_CACHED_BYTES))
     }
 }
 
 impl Cache {
-    fn lock(&self) -> MutexGuard<'_, Recent<Arc<str>, Arc<Held>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn get(&self, key: &str) -> Option<Arc<Held>> {
-        self.lock().get(key)
+        self.0.get(key)
     }
 
     fn put(&self, held: &Arc<Held>) {
-        self.lock().put(held.key.clone(), held.clone(), held.weight());
+        self.0.put(held.key.clone(), held.clone(), held.weight());
     }
 
     /// Weighs a segment again of which more is held than before.
     fn weigh(&self, key: &str) {
-        self.lock().weigh(key, |held| held.weight());
+        self.0.weigh(key, |held| held.weight());
     }
 
     /// About the bytes it holds.
     #[cfg(test)]
     fn weight(&self) -> usize {
-        self.lock().weight()
+        self.0.weight()
     }
 }
 

@@ -1,10 +1,19 @@
 //! What was used last, up to so many bytes.
 
-use std::{borrow::Borrow, collections::HashMap, hash::Hash};
+use std::{
+    borrow::Borrow,
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Its lock is never held across an await.
+#[derive(Debug)]
+pub(super) struct Recent<K, V>(Mutex<All<K, V>>);
 
 #[derive(Debug)]
-pub(super) struct Recent<K, V> {
-    all: HashMap<K, Entry<V>>,
+struct All<K, V> {
+    entries: HashMap<K, Entry<V>>,
     bytes: usize,
     max_bytes: usize,
     uses: u64,
@@ -19,55 +28,65 @@ struct Entry<V> {
 
 impl<K: Eq + Hash + Clone, V: Clone> Recent<K, V> {
     pub(super) fn new(max_bytes: usize) -> Self {
-        Self { all: HashMap::new(), bytes: 0, max_bytes, uses: 0 }
+        Self(Mutex::new(All { entries: HashMap::new(), bytes: 0, max_bytes, uses: 0 }))
     }
 
-    pub(super) fn get<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    fn all(&self) -> MutexGuard<'_, All<K, V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
-        self.uses += 1;
-        let now = self.uses;
-        let entry = self.all.get_mut(key)?;
+        let mut all = self.all();
+        all.uses += 1;
+        let now = all.uses;
+        let entry = all.entries.get_mut(key)?;
         entry.used = now;
         Some(entry.value.clone())
     }
 
-    pub(super) fn put(&mut self, key: K, value: V, weight: usize) {
-        self.uses += 1;
-        self.bytes += weight;
-        if let Some(old) = self.all.insert(key, Entry { value, weight, used: self.uses }) {
-            self.bytes -= old.weight;
+    pub(super) fn put(&self, key: K, value: V, weight: usize) {
+        let mut all = self.all();
+        all.uses += 1;
+        all.bytes += weight;
+        let used = all.uses;
+        if let Some(old) = all.entries.insert(key, Entry { value, weight, used }) {
+            all.bytes -= old.weight;
         }
-        self.shrink();
+        all.shrink();
     }
 
     /// Weighs a value again that has grown.
-    pub(super) fn weigh<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, weight: impl FnOnce(&V) -> usize)
+    pub(super) fn weigh<Q: Eq + Hash + ?Sized>(&self, key: &Q, weight: impl FnOnce(&V) -> usize)
     where
         K: Borrow<Q>,
     {
-        let Some(entry) = self.all.get_mut(key) else { return };
+        let mut all = self.all();
+        let Some(entry) = all.entries.get_mut(key) else { return };
         let after = weight(&entry.value);
         let before = std::mem::replace(&mut entry.weight, after);
-        self.bytes = (self.bytes + after).saturating_sub(before);
-        self.shrink();
+        all.bytes = (all.bytes + after).saturating_sub(before);
+        all.shrink();
     }
 
     #[cfg(test)]
     pub(super) fn weight(&self) -> usize {
-        self.bytes
+        self.all().bytes
     }
 
     #[cfg(test)]
-    pub(super) fn values(&self) -> impl ExactSizeIterator<Item = &V> {
-        self.all.values().map(|entry| &entry.value)
+    pub(super) fn values(&self) -> Vec<V> {
+        self.all().entries.values().map(|entry| entry.value.clone()).collect()
     }
+}
 
+impl<K: Eq + Hash + Clone, V> All<K, V> {
     fn shrink(&mut self) {
         while self.bytes > self.max_bytes {
-            let oldest = self.all.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
-            let Some(entry) = oldest.and_then(|key| self.all.remove(&key)) else { return };
+            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
+            let Some(entry) = oldest.and_then(|key| self.entries.remove(&key)) else { return };
             self.bytes = self.bytes.saturating_sub(entry.weight);
         }
     }
@@ -79,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_was_used_least_lately_goes_first() {
-        let mut recent: Recent<String, u32> = Recent::new(100);
+        let recent: Recent<String, u32> = Recent::new(100);
         for n in 0..4 {
             recent.put(format!("k{n}"), n, 30);
         }

@@ -1,9 +1,6 @@
 //! The roll-ups of listed segments: those that the isolate keeps, and the others out of the catalog.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::recent::Recent;
 use crate::{
@@ -16,17 +13,11 @@ use crate::{
 const MAX_CACHED_BYTES: usize = 8 << 20;
 
 /// Roll-ups by their segments' keys. A segment's roll-up never changes, so it is kept for the next reader.
-pub struct Cache(Mutex<Recent<Arc<str>, Arc<Rollup>>>);
+pub struct Cache(Recent<Arc<str>, Arc<Rollup>>);
 
 impl Default for Cache {
     fn default() -> Self {
-        Self(Mutex::new(Recent::new(MAX_CACHED_BYTES)))
-    }
-}
-
-impl Cache {
-    fn lock(&self) -> MutexGuard<'_, Recent<Arc<str>, Arc<Rollup>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        Self(Recent::new(MAX_CACHED_BYTES))
     }
 }
 
@@ -34,13 +25,10 @@ impl Cache {
 /// is gone from the catalog stays without.
 pub(super) async fn fill(app: &App, page: &mut [CatalogEntry]) -> Result<(), Error> {
     let mut missing = Vec::new();
-    {
-        let mut kept = app.rollups.lock();
-        for entry in &mut *page {
-            entry.rollup = kept.get(entry.key.as_str());
-            if entry.rollup.is_none() {
-                missing.push(WalkFrom::behind(entry));
-            }
+    for entry in &mut *page {
+        entry.rollup = app.rollups.0.get(entry.key.as_str());
+        if entry.rollup.is_none() {
+            missing.push(WalkFrom::behind(entry));
         }
     }
     if missing.is_empty() {
@@ -48,11 +36,10 @@ pub(super) async fn fill(app: &App, page: &mut [CatalogEntry]) -> Result<(), Err
     }
     let found = app.catalog.rollups(&missing).await?;
     let mut found: HashMap<String, Rollup> = found.into_iter().collect();
-    let mut kept = app.rollups.lock();
     for entry in page.iter_mut().filter(|entry| entry.rollup.is_none()) {
         let Some(rollup) = found.remove(&entry.key).map(Arc::new) else { continue };
         let weight = entry.key.len() + rollup.weight();
-        kept.put(entry.key.as_str().into(), rollup.clone(), weight);
+        app.rollups.0.put(entry.key.as_str().into(), rollup.clone(), weight);
         entry.rollup = Some(rollup);
     }
     Ok(())

@@ -69,7 +69,7 @@ impl Copies {
     /// The weight that is kept is that of the segments that are, and no more than there may be.
     fn check(&self) -> usize {
         let weight = self.app.segments.weight();
-        let kept = self.app.segments.lock().values().map(|held| held.weight()).sum::<usize>();
+        let kept = self.app.segments.0.values().iter().map(|held| held.weight()).sum::<usize>();
         assert_eq!(weight, kept);
         assert!(weight <= MAX_CACHED_BYTES, "{weight}");
         weight
@@ -102,7 +102,7 @@ async fn the_segments_used_last_are_kept_and_no_more_than_fit() {
     for nth in 0..2 * fit {
         copies.open(nth).await;
     }
-    assert_eq!(copies.app.segments.lock().values().len(), fit);
+    assert_eq!(copies.app.segments.0.values().len(), fit);
 }
 
 #[tokio::test]
@@ -152,5 +152,5 @@ async fn segments_that_grow_drive_out_others_and_at_last_themselves() {
         whole.read(&copies.app, part * 1_000, MAX_PART_BYTES).await.unwrap().unwrap();
         copies.check();
     }
-    assert_eq!(copies.app.segments.lock().values().len(), 0);
+    assert_eq!(copies.app.segments.0.values().len(), 0);
 }
