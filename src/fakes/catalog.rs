@@ -238,7 +238,8 @@ impl Catalog for FakeCatalog {
             let wanted = |entry: &&CatalogEntry| match only {
                 Only::All => true,
                 Only::Small { raw_bytes, received_before } => {
-                    entry.raw_bytes < raw_bytes && entry.max_received < received_before
+                    (entry.raw_bytes < raw_bytes || entry.is_wordless())
+                        && entry.max_received < received_before
                 }
             };
             let behind = tables.behind(from).map(|(_, kept)| &kept.entry);

@@ -44,6 +44,11 @@ pub struct CatalogEntry {
 }
 
 impl CatalogEntry {
+    /// Whether no index has its words, nor will have.
+    pub fn is_wordless(&self) -> bool {
+        self.words_bytes.is_none() && self.indexed.is_none()
+    }
+
     /// The entry of a segment just written.
     pub fn of(segment: &Segment) -> Self {
         Self::of_footer(&segment.footer, segment.bytes.len() as u64, segment.footer_offset)
@@ -104,7 +109,7 @@ impl WalkFrom {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Only {
     All,
-    /// Those of fewer raw bytes whose newest row was received before this.
+    /// Those of fewer raw bytes whose newest row was received before this, and larger ones without words.
     Small {
         raw_bytes: u64,
         received_before: Timestamp,

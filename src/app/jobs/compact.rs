@@ -123,9 +123,6 @@ async fn groups_of(
     candidates: Vec<Candidate>,
     received_before: Timestamp,
 ) -> Option<VecDeque<Group>> {
-    if candidates.len() < 2 {
-        return None;
-    }
     let mut sure = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         if settled.is(&candidate.entry).await {
@@ -144,7 +141,7 @@ async fn merge_group(
     compacted: &mut Compacted,
 ) -> Result<(), Error> {
     let mut sources = group.sources;
-    while sources.len() > 1 {
+    while plan::is_worth_a_merge(&sources) {
         match merge::replace(app, &sources, |_| true, now).await {
             Ok(Merged::Done { rows }) => {
                 compacted.segments_gone += sources.len() as u64;

@@ -350,7 +350,8 @@ impl Catalog for D1Catalog {
                 Only::All => "",
                 Only::Small { raw_bytes, received_before } => {
                     values.extend([number(raw_bytes), ms(received_before)]);
-                    "AND raw_bytes < ?5 AND max_received_ms < ?6"
+                    "AND (raw_bytes < ?5 OR (words_bytes IS NULL AND indexed_in IS NULL)) \
+                     AND max_received_ms < ?6"
                 }
             };
             let sql = format!(

@@ -1,5 +1,6 @@
 //! Which segments become one. A group is such that the segment it makes is always a single one: its rows, its
-//! services and its minutes stay below what a segment may have. So every merge makes fewer segments of more.
+//! services and its minutes stay below what a segment may have. So every merge makes fewer segments of more, but for
+//! one that is alone when its day is over: it is written anew for its words, without which no index can have it.
 
 use std::collections::BTreeMap;
 
@@ -122,7 +123,7 @@ pub fn groups(candidates: Vec<Candidate>, received_before: Timestamp) -> Vec<Gro
             folders.entry((day, folder.to_owned())).or_default().push(candidate);
         }
     }
-    folders.into_values().flat_map(groups_of_folder).collect()
+    folders.into_iter().flat_map(|((day, _), some)| groups_of_folder(some, day < today)).collect()
 }
 
 /// The day at the end of a folder: `2025/11/20`.
@@ -130,17 +131,17 @@ fn day_of(folder: &str) -> &str {
     folder.rmatch_indices('/').nth(2).and_then(|(at, _)| folder.get(at + 1..)).unwrap_or(folder)
 }
 
-fn groups_of_folder(mut candidates: Vec<Candidate>) -> Vec<Group> {
+fn groups_of_folder(mut candidates: Vec<Candidate>, day_is_over: bool) -> Vec<Group> {
     candidates.sort_by(|a, b| (a.entry.min_time, &a.entry.key).cmp(&(b.entry.min_time, &b.entry.key)));
     let mut groups = Vec::new();
     let mut open = Open::default();
     for candidate in candidates {
         if !open.take(&candidate) {
-            groups.extend(std::mem::take(&mut open).close());
+            groups.extend(std::mem::take(&mut open).close(day_is_over));
             open.take(&candidate);
         }
     }
-    groups.extend(open.close());
+    groups.extend(open.close(day_is_over));
     groups
 }
 
@@ -173,11 +174,16 @@ impl Open {
         true
     }
 
-    /// One segment alone is what it would become.
-    fn close(self) -> Option<Group> {
+    fn close(self, day_is_over: bool) -> Option<Group> {
         let sources: Vec<CatalogEntry> = self.sources.into_iter().map(|source| source.entry).collect();
-        (sources.len() > 1).then_some(Group { sources, raw_bytes: self.raw_bytes })
+        let pays = if day_is_over { is_worth_a_merge(&sources) } else { sources.len() > 1 };
+        pays.then_some(Group { sources, raw_bytes: self.raw_bytes })
     }
+}
+
+/// Whether something comes of merging these: one alone is what it would become, but for its words.
+pub fn is_worth_a_merge(sources: &[CatalogEntry]) -> bool {
+    sources.len() > 1 || sources.iter().any(CatalogEntry::is_wordless)
 }
 
 #[cfg(test)]

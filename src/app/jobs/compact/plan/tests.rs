@@ -56,6 +56,16 @@ fn merged(mut entry: CatalogEntry, sources: &[CatalogEntry]) -> CatalogEntry {
 }
 
 #[test]
+fn one_alone_is_written_anew_for_its_words_when_its_day_is_over() {
+    let alone = flushed(0, 0..1, MB, 1);
+    assert_eq!(plan(std::slice::from_ref(&alone), 23), []);
+    assert_eq!(plan(std::slice::from_ref(&alone), 24), [(1, 1)]);
+    let words = CatalogEntry { words_bytes: Some(9), ..alone.clone() };
+    let indexed = CatalogEntry { indexed: Some((1, 0)), ..alone };
+    assert_eq!((plan(&[words], 24), plan(&[indexed], 24)), (vec![], vec![]));
+}
+
+#[test]
 fn small_ones_become_one() {
     let minutes: Vec<_> = (0..60).map(|n| flushed(0, n..n + 1, MB / 8, 3)).collect();
     assert_eq!(plan(&minutes, 1), [(60, 7)]);
