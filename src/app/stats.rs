@@ -32,7 +32,7 @@ pub async fn services(app: &App, tenant: &Tenant) -> Result<(Summary, bool), Err
     let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::PassedOver, &mut stats, count).await?;
     let mut partial = fresh.partial;
     let mut segments = Segments::new(app, tenant, TimeRange::ALL);
-    while let Some(entry) = segments.next(&fresh).await? {
+    while let Some(entry) = segments.next(&fresh, &mut stats).await? {
         partial |= fresh.is_older_than(&entry);
         for (service, theirs) in entry.services {
             match all.get_mut(&service) {
@@ -88,7 +88,7 @@ pub async fn service(app: &App, tenant: &Tenant, service: &str) -> Result<Servic
     add(&unflushed);
     let mut unknown = false;
     let mut segments = Segments::new(app, tenant, range).with_rollups();
-    while let Some(entry) = segments.next(&fresh).await? {
+    while let Some(entry) = segments.next(&fresh, &mut stats).await? {
         match &entry.rollup {
             Some(rollup) => add(rollup),
             None => unknown = true,

@@ -6,8 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::join_all;
 
-use super::{Stats, Vanished, recent::Recent};
+use super::{Stats, Vanished, recent::Recent, run::WAVE};
 use crate::{
     app::{App, Error},
     engine::{
@@ -19,6 +20,12 @@ use crate::{
 
 /// A segment up to this size is read whole: one operation costs more than the bytes.
 const WHOLE_BELOW_BYTES: u64 = 512 << 10;
+
+/// The same of one that is sure to be wanted, because an index points to it; and of those that are brought
+/// together, how many and how large.
+const WANTED_WHOLE_BYTES: u64 = 4 << 20;
+const MAX_BROUGHT: usize = 8;
+const MAX_BROUGHT_BYTES: u64 = 16 << 20;
 
 /// What the isolate keeps of segments, of its 128 MB.
 const MAX_CACHED_BYTES: usize = 32 << 20;
@@ -201,26 +208,63 @@ pub async fn open(
     stats.segments += 1;
     let held = match app.segments.get(&entry.key) {
         Some(held) => held,
-        None => match read(app, entry, with_filters, stats).await? {
-            Ok(held) => held,
-            Err(vanished) => return Ok(Err(vanished)),
-        },
+        None => {
+            match read(app, entry, if with_filters { Reads::Filters } else { Reads::Footer }, stats).await? {
+                Ok(held) => held,
+                Err(vanished) => return Ok(Err(vanished)),
+            }
+        }
     };
     stats.blocks_total += held.opened.footer.blocks.len() as u64;
     Ok(Ok(held))
 }
 
+/// What is read of a segment that is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    Footer,
+    Filters,
+    Whole,
+}
+
+/// Opens the segments that indexes point to, all at once, when they are few: each takes one read then, and they
+/// wait for each other's no longer. What goes wrong is met again where they are looked into.
+pub(super) async fn bring(app: &App, entries: &[CatalogEntry], stats: &mut Stats) {
+    let mut room = MAX_BROUGHT_BYTES;
+    let missing = |entry: &&CatalogEntry| {
+        let fits = entry.size_bytes <= WANTED_WHOLE_BYTES && app.segments.get(&entry.key).is_none();
+        let left = room.checked_sub(entry.size_bytes).filter(|_| fits);
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    if entries.len() > MAX_BROUGHT {
+        return;
+    }
+    let wanted: Vec<&CatalogEntry> = entries.iter().filter(missing).collect();
+    for some in wanted.chunks(WAVE) {
+        let mut reads = Vec::with_capacity(some.len());
+        for entry in some {
+            reads.push(async move {
+                let mut cost = Stats::default();
+                drop(read(app, entry, Reads::Whole, &mut cost).await);
+                cost
+            });
+        }
+        join_all(reads).await.iter().for_each(|cost| stats.add(cost));
+    }
+}
+
 async fn read(
     app: &App,
     entry: &CatalogEntry,
-    with_filters: bool,
+    reads: Reads,
     stats: &mut Stats,
 ) -> Result<Result<Arc<Held>, Vanished>, Error> {
-    let whole = entry.size_bytes <= WHOLE_BELOW_BYTES;
+    let whole = entry.size_bytes <= WHOLE_BELOW_BYTES || reads == Reads::Whole;
     stats.r2_reads += 1;
     let filters = entry.filters_offset.filter(|at| {
         let length = entry.footer_offset.checked_sub(*at);
-        with_filters && length.is_some_and(|length| length <= MAX_FILTERS_BYTES)
+        reads == Reads::Filters && length.is_some_and(|length| length <= MAX_FILTERS_BYTES)
     });
     let from = if whole { 0 } else { filters.unwrap_or(entry.footer_offset) };
     let read = if whole {

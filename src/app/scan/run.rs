@@ -39,7 +39,7 @@ const MAX_READ_BYTES: u64 = 4 << 20;
 const FIRST_READ_BYTES: u64 = 256 << 10;
 
 /// Reads under way at once: the platform lets six wait for their answers.
-const WAVE: usize = 6;
+pub(super) const WAVE: usize = 6;
 
 /// What a scan is to find.
 pub struct Scan<'a> {
@@ -138,11 +138,11 @@ pub async fn run<S: Sink>(
     stats.add(&looked_up);
     stats.partial |= fresh.partial;
     sink.pause().await?;
-    let mut walk = Walk::new(app, tenant, scan, sink.takes_rollups(), needles, &fresh).await?;
+    let mut walk = Walk::new(app, tenant, scan, (needles, sink.takes_rollups()), &fresh, stats).await?;
     let mut spread = Spread::new(app, tenant, scan, sink);
     let mut stopped = None;
     while stopped.is_none() {
-        let Some(entry) = walk.next(&fresh).await? else { break };
+        let Some(entry) = walk.next(&fresh, stats).await? else { break };
         if walk.rules_out(filter, &entry) || sink.skips(entry.min_time, entry.max_time) {
             continue;
         }

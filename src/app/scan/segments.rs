@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, iter::Peekable, vec::IntoIter};
 
-use super::{needles::Needles, rollups};
+use super::{Stats, needles::Needles, open, rollups};
 use crate::{
     app::{App, Error, fresh::Fresh},
     engine::{query::TimeRange, tenant::Tenant},
@@ -67,10 +67,10 @@ impl<'a> Segments<'a> {
         self
     }
 
-    pub async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
+    pub async fn next(&mut self, fresh: &Fresh, stats: &mut Stats) -> Result<Option<CatalogEntry>, Error> {
         loop {
             if self.page.peek().is_none() && !self.done {
-                self.turn().await?;
+                self.turn(stats).await?;
                 continue;
             }
             let order = |entry: &CatalogEntry| (entry.max_time.as_ms(), entry.key.clone());
@@ -95,7 +95,7 @@ impl<'a> Segments<'a> {
         }
     }
 
-    async fn turn(&mut self) -> Result<(), Error> {
+    async fn turn(&mut self, stats: &mut Stats) -> Result<(), Error> {
         let (app, tenant, range, limit) = (self.app, self.tenant, self.range, self.page_len);
         let mut page = match (&self.needles, &self.after) {
             (None, None) => {
@@ -109,6 +109,7 @@ impl<'a> Segments<'a> {
             (Some(needles), None) => {
                 let found = app.partitions.candidates(tenant, range, &needles.wanted, limit).await?;
                 self.as_of = found.as_of;
+                open::bring(app, &found.some, stats).await;
                 self.some_keys = found.some.iter().map(|entry| entry.key.clone()).collect();
                 self.some = found.some.into_iter().peekable();
                 found.page

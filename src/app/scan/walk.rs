@@ -1,6 +1,6 @@
 //! The segments of a scan, in its order: a page of the catalog at a time, or listed at once.
 
-use super::{Scan, Segments, needles::Needles};
+use super::{Scan, Segments, Stats, needles::Needles};
 use crate::{
     app::{App, Error, fresh::Fresh},
     engine::{
@@ -21,9 +21,9 @@ impl<'a> Walk<'a> {
         app: &'a App,
         tenant: &'a Tenant,
         scan: &Scan<'_>,
-        rollups: bool,
-        needles: Option<Needles>,
+        (needles, rollups): (Option<Needles>, bool),
         fresh: &Fresh,
+        stats: &mut Stats,
     ) -> Result<Self, Error> {
         let mut segments = Segments::new(app, tenant, scan.filter.time);
         if let Some(needles) = needles {
@@ -36,7 +36,7 @@ impl<'a> Walk<'a> {
             return Ok(Self::Paged(Box::new(segments)));
         }
         let mut listed = Vec::new();
-        while let Some(mut entry) = segments.next(fresh).await? {
+        while let Some(mut entry) = segments.next(fresh, stats).await? {
             if scan.filter.may_match(&entry.services) {
                 // They would be most of what is held.
                 entry.services.clear();
@@ -49,9 +49,13 @@ impl<'a> Walk<'a> {
         Ok(Self::Listed(listed.into_iter()))
     }
 
-    pub(super) async fn next(&mut self, fresh: &Fresh) -> Result<Option<CatalogEntry>, Error> {
+    pub(super) async fn next(
+        &mut self,
+        fresh: &Fresh,
+        stats: &mut Stats,
+    ) -> Result<Option<CatalogEntry>, Error> {
         match self {
-            Self::Paged(segments) => segments.next(fresh).await,
+            Self::Paged(segments) => segments.next(fresh, stats).await,
             Self::Listed(entries) => Ok(entries.next()),
         }
     }

@@ -106,6 +106,34 @@ async fn the_segments_used_last_are_kept_and_no_more_than_fit() {
 }
 
 #[tokio::test]
+async fn those_that_an_index_points_to_are_brought_in_one_read_each() {
+    let copies = Copies::of(2_000);
+    assert!(
+        (WHOLE_BELOW_BYTES..WANTED_WHOLE_BYTES).contains(&copies.entry.size_bytes),
+        "{}",
+        copies.entry.size_bytes
+    );
+    let entry = |nth: usize| CatalogEntry { key: format!("logs/{nth}"), ..copies.entry.clone() };
+    let mut entries: Vec<_> = (0..3).map(entry).collect();
+    for entry in &entries {
+        copies.world.objects.overwrite(&entry.key, copies.bytes.clone());
+    }
+    entries[1].size_bytes = WANTED_WHOLE_BYTES + 1;
+    let mut stats = Stats::default();
+    bring(&copies.app, &entries, &mut stats).await;
+    assert_eq!((stats.r2_reads, stats.segments), (2, 0));
+    assert!(copies.is_kept(0).await && !copies.is_kept(1).await && copies.is_kept(2).await);
+    copies.check();
+    // What is kept is not brought again, and no more than a few, nor what is not there.
+    bring(&copies.app, &entries[..1], &mut stats).await;
+    bring(&copies.app, &(10..=10 + MAX_BROUGHT).map(entry).collect::<Vec<_>>(), &mut stats).await;
+    assert_eq!(stats.r2_reads, 2);
+    bring(&copies.app, &[entry(20)], &mut stats).await;
+    assert_eq!(stats.r2_reads, 3);
+    assert_eq!(copies.world.errors(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_is_read_of_a_segment_later_has_weight() {
     let copies = Copies::of(2_000);
     let app = &copies.app;

@@ -5,11 +5,17 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use super::{Query, number_like, of_head};
 use crate::engine::query::expr::{Expr, Field, Match, Test};
 
+const SHORT_BYTES: usize = 3;
+
 impl Query<'_> {
     /// Hashes of words of which a matching row must have all, without those of services and levels, which the
-    /// catalog tells apart; empty when nothing can be said.
+    /// catalog tells apart, and the longest first; empty when nothing can be said. A word as short as the `u` of
+    /// `u-20173` is everywhere, and not asked for beside a longer one.
     pub fn required_words(&self) -> Vec<u64> {
-        self.required(self.expr).into_iter().map(|(_, hash)| hash).collect()
+        let words = self.required(self.expr);
+        let longest = words.first().map_or(0, |(Reverse(length), _)| *length);
+        let tells = |length: usize| length >= SHORT_BYTES || longest <= SHORT_BYTES;
+        words.into_iter().filter(|(Reverse(length), _)| tells(*length)).map(|(_, hash)| hash).collect()
     }
 
     /// The same, the longest word first.
