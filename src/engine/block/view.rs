@@ -122,6 +122,8 @@ pub struct Block<'a> {
     opened: &'a Opened,
     meta: &'a BlockMeta,
     bytes: Bytes,
+    times: OnceCell<Rc<Vec<Timestamp>>>,
+    ids: OnceCell<Rc<Vec<Uuid>>>,
     /// By which shapes have the column.
     rows: RefCell<BTreeMap<Vec<bool>, Rc<Vec<u32>>>>,
     tids: RefCell<BTreeMap<u32, Rc<Vec<u16>>>>,
@@ -136,9 +138,9 @@ pub struct Block<'a> {
 impl<'a> Block<'a> {
     /// `bytes` are the block's own.
     pub fn new(opened: &'a Opened, meta: &'a BlockMeta, bytes: Bytes) -> Self {
-        let (rows, tids, variables, shapes) = Default::default();
+        let (times, ids, rows, tids, variables, shapes) = Default::default();
         let (room, depth) = (Cell::new(MAX_VARIABLE_BYTES), Cell::default());
-        Self { opened, meta, bytes, rows, tids, variables, shapes, room, depth }
+        Self { opened, meta, bytes, times, ids, rows, tids, variables, shapes, room, depth }
     }
 
     pub fn len(&self) -> usize {
@@ -173,19 +175,33 @@ impl<'a> Block<'a> {
         self.chunk(before, heads.get(nth).copied().unwrap_or(0))
     }
 
-    pub fn times(&self) -> Result<Vec<Timestamp>, Corrupt> {
-        chunks::read_times(&self.head(0)?, self.len())
+    pub fn times(&self) -> Result<Rc<Vec<Timestamp>>, Corrupt> {
+        if let Some(times) = self.times.get() {
+            return Ok(times.clone());
+        }
+        let times = Rc::new(chunks::read_times(&self.head(0)?, self.len())?);
+        Ok(self.times.get_or_init(|| times).clone())
     }
 
-    pub fn ids(&self) -> Result<Vec<Uuid>, Corrupt> {
-        chunks::read_ids(&self.head(1)?, self.len())
+    pub fn ids(&self) -> Result<Rc<Vec<Uuid>>, Corrupt> {
+        if let Some(ids) = self.ids.get() {
+            return Ok(ids.clone());
+        }
+        let ids = Rc::new(chunks::read_ids(&self.head(1)?, self.len())?);
+        Ok(self.ids.get_or_init(|| ids).clone())
     }
 
     pub fn received(&self) -> Result<Vec<Timestamp>, Corrupt> {
-        match self.head(2)? {
-            bytes if bytes.is_empty() => Ok(self.ids()?.iter().map(|id| chunks::received_of(*id)).collect()),
-            bytes => chunks::read_times(&bytes, self.len()),
+        match self.own_received()? {
+            Some(times) => Ok(times),
+            None => Ok(self.ids()?.iter().map(|id| chunks::received_of(*id)).collect()),
         }
+    }
+
+    /// Times of receipt, unless they are those in the ids.
+    fn own_received(&self) -> Result<Option<Vec<Timestamp>>, Corrupt> {
+        let bytes = self.head(2)?;
+        (!bytes.is_empty()).then(|| chunks::read_times(&bytes, self.len())).transpose()
     }
 
     fn shapes(&self) -> Result<Rc<Vec<u32>>, Corrupt> {
@@ -288,7 +304,7 @@ impl<'a> Block<'a> {
         mut each: impl FnMut(u32, Timestamp, Uuid, &str),
     ) -> Result<(), Corrupt> {
         let (times, ids) = (self.times()?, self.ids()?);
-        let received = self.received()?;
+        let received = self.own_received()?;
         let shapes = self.shapes()?;
         let mut columns: Vec<Option<(ColumnValues<'_>, usize)>> = Vec::new();
         columns.resize_with(self.opened.columns.len(), || None);
@@ -308,10 +324,12 @@ impl<'a> Block<'a> {
         let mut value = String::new();
         for row in wanted {
             let at = *row as usize;
-            let (Some(time), Some(id), Some(received), Some(shape)) =
-                (times.get(at), ids.get(at), received.get(at), shapes.get(at))
-            else {
+            let (Some(time), Some(id), Some(shape)) = (times.get(at), ids.get(at), shapes.get(at)) else {
                 continue;
+            };
+            let received = match &received {
+                Some(times) => times.get(at).copied().unwrap_or(*time),
+                None => chunks::received_of(*id),
             };
             let skeleton = match skeletons.entry(*shape) {
                 Entry::Occupied(known) => known.into_mut(),
@@ -324,7 +342,7 @@ impl<'a> Block<'a> {
                 }
             };
             line.clear();
-            push_head(&mut line, *id, *time, *received);
+            push_head(&mut line, *id, *time, received);
             for (text, column, kind) in &skeleton.parts {
                 let Some(Some((values, next))) = columns.get_mut(*column as usize) else {
                     return Err(Corrupt::damaged("shapes", "a row has a column that its block has not"));

@@ -70,10 +70,10 @@ impl Entries {
         self.tids.iter().enumerate().map(|(entry, tid)| (self.row(entry), *tid))
     }
 
-    /// The values of a template.
-    fn rows_of(&self, tid: u16) -> Vec<At> {
-        let rows = self.iter().filter(|(_, of)| *of == tid).enumerate();
-        rows.map(|(nth, (row, _))| At { nth, row }).collect()
+    /// The rows that have a template.
+    fn rows_of(&self, tid: u16) -> Vec<u32> {
+        let of = self.iter().filter(|(_, of)| *of == tid);
+        of.map(|(row, _)| u32::try_from(row).unwrap_or(u32::MAX)).collect()
     }
 
     /// The row of an entry.
@@ -202,7 +202,10 @@ impl Variables {
     pub(in crate::engine::block) fn which(&self, entries: &Entries) -> Result<Option<Vec<u32>>, Corrupt> {
         match self.templates.as_slice() {
             [slots] => match slots.as_slice() {
-                [slot] => slot.which(&entries.rows_of(0)).map(Some),
+                [slot] => {
+                    let nths: Vec<u32> = (0..).take(entries.tids.len()).collect();
+                    slot.which(&entries.rows_of(0), &nths).map(Some)
+                }
                 _ => Ok(None),
             },
             _ => Ok(None),
@@ -274,18 +277,21 @@ impl Anchor {
     }
 
     /// Which of its values each of these rows has, which are in rising order.
-    fn which(&self, rows: &[At]) -> Result<Vec<u32>, Corrupt> {
+    fn which(&self, rows: &[u32]) -> Result<Vec<u32>, Corrupt> {
         let slot = self.variables.single()?;
-        let Some(own) = &self.rows else {
-            return slot.which(&rows.iter().map(|at| At { nth: at.row, ..*at }).collect::<Vec<_>>());
-        };
-        let mut own = own.iter().map(|row| *row as usize).enumerate();
-        let at = |at: &At| {
-            let nth =
-                own.find(|(_, row)| *row >= at.row).filter(|(_, row)| *row == at.row).map(|(nth, _)| nth);
-            Ok(At { nth: nth.ok_or_else(|| damaged(NO_ROW))?, ..*at })
-        };
-        slot.which(&rows.iter().map(at).collect::<Result<Vec<_>, _>>()?)
+        let Some(own) = &self.rows else { return slot.which(rows, rows) };
+        let mut nths = Vec::with_capacity(rows.len());
+        let mut nth = 0;
+        for row in rows {
+            while own.get(nth).is_some_and(|own| own < row) {
+                nth += 1;
+            }
+            if own.get(nth) != Some(row) {
+                return Err(damaged(NO_ROW));
+            }
+            nths.push(u32::try_from(nth).unwrap_or(u32::MAX));
+        }
+        slot.which(rows, &nths)
     }
 
     /// How many distinct values it has.
@@ -297,7 +303,7 @@ impl Anchor {
     }
 
     /// Its distinct values counted in their order, as far as these rows have them, and how many have.
-    fn ranks(&self, rows: &[At]) -> Result<(Vec<u32>, usize), Corrupt> {
+    fn ranks(&self, rows: &[u32]) -> Result<(Vec<u32>, usize), Corrupt> {
         let mut ranks = vec![u32::MAX; self.distinct()?];
         for which in self.which(rows)? {
             *ranks.get_mut(which as usize).ok_or_else(|| damaged("a value is not there"))? = 0;
@@ -355,20 +361,21 @@ impl Slot {
         }
     }
 
-    /// Which of the values that are kept each of some rows has.
-    fn which(&self, rows: &[At]) -> Result<Vec<u32>, Corrupt> {
-        match self {
-            Self::Own(own) => own.which(&mut rows.iter().map(|at| at.nth)),
-            Self::Same { anchor, .. } => anchor.which(rows),
+    /// Which of the values that are kept each of some rows has, `nths` of its template.
+    fn which(&self, rows: &[u32], nths: &[u32]) -> Result<Vec<u32>, Corrupt> {
+        Ok(match self {
+            Self::Own(own) => own.which(nths.to_vec()),
+            Self::Same { anchor, .. } => anchor.which(rows)?,
             Self::Per { anchor, ranks, own } => {
-                let of = anchor.which(rows)?;
-                let rank = |of: &u32| match ranks {
-                    None => *of as usize,
-                    Some(ranks) => ranks.get(*of as usize).map_or(usize::MAX, |rank| *rank as usize),
-                };
-                own.which(&mut of.iter().map(rank))
+                let mut of = anchor.which(rows)?;
+                if let Some(ranks) = ranks {
+                    for of in &mut of {
+                        *of = ranks.get(*of as usize).copied().unwrap_or(u32::MAX);
+                    }
+                }
+                own.which(of)
             }
-        }
+        })
     }
 }
 
@@ -414,17 +421,16 @@ impl Own {
         if nth < count { Ok(Found { own: self, nth, offset: 0 }) } else { Err(there()) }
     }
 
-    fn which(&self, nths: &mut dyn Iterator<Item = usize>) -> Result<Vec<u32>, Corrupt> {
-        let number = |number: Option<u64>| {
-            number.and_then(|nth| u32::try_from(nth).ok()).ok_or_else(|| damaged("a value is not there"))
-        };
-        match self {
-            Self::Hex { which: Some(which), .. } => {
-                let all = which.all();
-                nths.map(|nth| number(all.get(nth).copied())).collect()
+    /// Which of its values these are; a number that none has where there is none.
+    fn which(&self, mut nths: Vec<u32>) -> Vec<u32> {
+        if let Self::Hex { which: Some(which), .. } = self {
+            let all = which.all();
+            for nth in &mut nths {
+                let which = all.get(*nth as usize).and_then(|which| u32::try_from(*which).ok());
+                *nth = which.unwrap_or(u32::MAX);
             }
-            _ => nths.map(|nth| number(Some(nth as u64))).collect(),
         }
+        nths
     }
 }
 

@@ -320,7 +320,7 @@ fn coded(block: &Block<'_>, by: &By, wanted: &Mask) -> Result<Coded, Corrupt> {
     }
     let (mut keys, mut known) = (Vec::new(), HashMap::new());
     let mut codes = Vec::with_capacity(block.len());
-    for time in block.times()? {
+    for time in block.times()?.iter().copied() {
         let key = stretch(time.as_ms(), interval);
         codes.push(*known.entry(key.clone()).or_insert_with(|| {
             keys.push(key);
