@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use flate2::{Compression, Decompress, FlushDecompress, Status, write::GzEncoder};
+use flate2::{Compression, Crc, Decompress, FlushDecompress, Status, write::GzEncoder};
 
 use super::Corrupt;
 
@@ -19,18 +19,48 @@ pub(super) fn compress(raw: &[u8], level: u32) -> Vec<u8> {
 
 /// The content of exactly one gzip member, its CRC checked; refuses to inflate past `max` bytes.
 pub(super) fn inflate(member: &[u8], max: usize, what: &'static str) -> Result<Vec<u8>, Corrupt> {
-    let size = member.last_chunk().map_or(0, |size| u32::from_le_bytes(*size) as usize);
-    if size > max {
-        return Err(Corrupt::damaged(what, format!("inflates to more than {max} bytes")));
+    Inflater::default().inflate(member, max, what)
+}
+
+/// Inflates many members: what one needs is made once.
+#[derive(Debug)]
+pub(super) struct Inflater(Decompress);
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self(Decompress::new(false))
     }
-    // All at once, which is a third faster than a reader is; a size that is not true is an error.
-    let mut raw = Vec::with_capacity(size.min(member.len().saturating_mul(MAX_RATIO)));
-    let mut inflater = Decompress::new_gzip(15);
-    let status = inflater.decompress_vec(member, &mut raw, FlushDecompress::Finish);
-    match status.map_err(|e| Corrupt::damaged(what, e))? {
-        Status::StreamEnd if inflater.total_in() == member.len() as u64 => Ok(raw),
-        Status::StreamEnd => Err(Corrupt::damaged(what, "bytes after the gzip member")),
-        Status::Ok | Status::BufError => Err(Corrupt::damaged(what, "the gzip member is not whole")),
+}
+
+impl Inflater {
+    pub(super) fn inflate(
+        &mut self,
+        member: &[u8],
+        max: usize,
+        what: &'static str,
+    ) -> Result<Vec<u8>, Corrupt> {
+        let damaged = |reason: &str| Corrupt::damaged(what, reason);
+        // Without a name, a comment or anything else: as it is written here.
+        let deflated = member.strip_prefix(&[0x1f, 0x8b, 8, 0]).and_then(|rest| rest.get(6..));
+        let deflated = deflated.ok_or_else(|| damaged("it is no gzip member, or one with a name"))?;
+        let ends_early = || damaged("the gzip member is not whole");
+        let (deflated, size) = deflated.split_last_chunk().ok_or_else(ends_early)?;
+        let (deflated, crc) = deflated.split_last_chunk().ok_or_else(ends_early)?;
+        let size = u32::from_le_bytes(*size) as usize;
+        if size > max {
+            return Err(damaged(&format!("inflates to more than {max} bytes")));
+        }
+        // All at once, which is a third faster than a reader is; a size that is not true is an error.
+        let mut raw = Vec::with_capacity(size.min(deflated.len().saturating_mul(MAX_RATIO)));
+        self.0.reset(false);
+        let status = self.0.decompress_vec(deflated, &mut raw, FlushDecompress::Finish);
+        let status = status.map_err(|e| Corrupt::damaged(what, e))?;
+        if status != Status::StreamEnd || self.0.total_in() != deflated.len() as u64 || raw.len() != size {
+            return Err(damaged("the gzip member is not as long as it says"));
+        }
+        let mut sum = Crc::new();
+        sum.update(&raw);
+        if sum.sum() == u32::from_le_bytes(*crc) { Ok(raw) } else { Err(damaged("its checksum differs")) }
     }
 }
 

@@ -17,7 +17,8 @@ use super::{
     BlockColumn, BlockMeta, Corrupt, Footer, Kind, MAX_INFLATED_BYTES, chunks,
     column::{At, Entries, Variables, decode},
     footer::check,
-    gzip, ribbon,
+    gzip::{self, Inflater},
+    ribbon,
     shred::{Skeleton, push_value},
     template::Template,
 };
@@ -27,7 +28,7 @@ use crate::engine::record::timestamp::Timestamp;
 const MAX_VARIABLE_BYTES: usize = 5 * MAX_INFLATED_BYTES;
 
 /// Values of a column up to which each is found by counting those before it.
-const COUNTED_ONE_BY_ONE: u32 = 6;
+const COUNTED_ONE_BY_ONE: u32 = 16;
 
 /// A footer with what reading by it needs again and again.
 #[derive(Debug)]
@@ -122,6 +123,7 @@ pub struct Block<'a> {
     opened: &'a Opened,
     meta: &'a BlockMeta,
     bytes: Bytes,
+    inflater: RefCell<Inflater>,
     times: OnceCell<Rc<Vec<Timestamp>>>,
     ids: OnceCell<Rc<Vec<Uuid>>>,
     /// By which shapes have the column.
@@ -138,9 +140,9 @@ pub struct Block<'a> {
 impl<'a> Block<'a> {
     /// `bytes` are the block's own.
     pub fn new(opened: &'a Opened, meta: &'a BlockMeta, bytes: Bytes) -> Self {
-        let (times, ids, rows, tids, variables, shapes) = Default::default();
+        let (inflater, times, ids, rows, tids, variables, shapes) = Default::default();
         let (room, depth) = (Cell::new(MAX_VARIABLE_BYTES), Cell::default());
-        Self { opened, meta, bytes, times, ids, rows, tids, variables, shapes, room, depth }
+        Self { opened, meta, bytes, inflater, times, ids, rows, tids, variables, shapes, room, depth }
     }
 
     pub fn len(&self) -> usize {
@@ -166,7 +168,7 @@ impl<'a> Block<'a> {
         let range = usize::try_from(offset).ok().zip(usize::try_from(length).ok());
         let member = range.and_then(|(from, length)| self.bytes.get(from..from.checked_add(length)?));
         let member = member.ok_or_else(|| Corrupt::damaged("block", "it is shorter than its footer says"))?;
-        gzip::inflate(member, MAX_INFLATED_BYTES, "column")
+        self.inflater.borrow_mut().inflate(member, MAX_INFLATED_BYTES, "column")
     }
 
     fn head(&self, nth: usize) -> Result<Vec<u8>, Corrupt> {
