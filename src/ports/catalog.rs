@@ -109,7 +109,7 @@ impl WalkFrom {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Only {
     All,
-    /// Those of fewer raw bytes whose newest row was received before this, and larger ones without words.
+    /// Those of fewer raw bytes, and larger ones without words, whose newest row was received before this.
     Small {
         raw_bytes: u64,
         received_before: Timestamp,

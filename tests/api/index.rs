@@ -249,7 +249,7 @@ async fn a_segment_whose_words_are_lost_is_found_without_an_index() {
 #[tokio::test]
 async fn the_only_segment_of_a_day_is_indexed_too() {
     let service = Service::new();
-    service.world.turn_clock(120 * MINUTE_MS);
+    service.world.turn_clock(17 * MINUTE_MS);
     let mut ids = Vec::new();
     for n in 0..6 {
         ids.extend(service.store_all(&[log("api", &format!("order needle{n} was paid"))]).await);

@@ -35,6 +35,12 @@ const MAX_SOURCES: usize = 4_000;
 /// Segments of one tenant that a run looks at.
 const MAX_CANDIDATES: usize = 4_000;
 
+/// The same of large ones that lack their words.
+const MAX_WORDLESS: usize = 100;
+
+/// Segments that lack their words are written anew by one run in so many: one that cannot be read is tried again.
+const WORDS_EVERY_HOURS: i64 = 6;
+
 const PAGE: usize = 100;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,18 +65,30 @@ pub async fn compact(app: &App, now: Timestamp) -> Result<Compacted, Error> {
     }
     let mut compacted = Compacted::default();
     let mut failed = None;
-    while let Some(mut groups) = tenants.pop_front() {
-        let Some(group) = groups.pop_front() else { continue };
-        if compacted.raw_bytes + group.raw_bytes > MAX_RAW_BYTES
-            || compacted.segments_gone + group.sources.len() as u64 > MAX_SOURCES as u64
-        {
-            break;
+    // What is new comes first, however much of old lacks its words.
+    let mut for_words = VecDeque::new();
+    for groups in &mut tenants {
+        let (alone, several): (VecDeque<_>, _) = groups.drain(..).partition(Group::is_for_words);
+        *groups = several;
+        for_words.push_back(alone);
+    }
+    if (over / HOUR_MS).rem_euclid(WORDS_EVERY_HOURS) != 0 {
+        for_words.clear();
+    }
+    for mut tenants in [tenants, for_words] {
+        while let Some(mut groups) = tenants.pop_front() {
+            let Some(group) = groups.pop_front() else { continue };
+            if compacted.raw_bytes + group.raw_bytes > MAX_RAW_BYTES
+                || compacted.segments_gone + group.sources.len() as u64 > MAX_SOURCES as u64
+            {
+                break;
+            }
+            if let Err(error) = merge_group(app, group, now, &mut compacted).await {
+                app.journal.error(&format!("a compaction failed: {error}"));
+                failed.get_or_insert(error);
+            }
+            tenants.push_back(groups);
         }
-        if let Err(error) = merge_group(app, group, now, &mut compacted).await {
-            app.journal.error(&format!("a compaction failed: {error}"));
-            failed.get_or_insert(error);
-        }
-        tenants.push_back(groups);
     }
     failed.map_or(Ok(compacted), Err)
 }
@@ -82,7 +100,7 @@ async fn groups(
     received_before: Timestamp,
 ) -> Result<VecDeque<VecDeque<Group>>, Error> {
     let small = Only::Small { raw_bytes: LARGE_RAW_BYTES, received_before };
-    let mut tenants: HashMap<String, usize> = HashMap::new();
+    let mut tenants: HashMap<String, (usize, usize)> = HashMap::new();
     let mut settled = Settled::new(app);
     let mut all = VecDeque::new();
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -104,9 +122,14 @@ async fn groups(
                 }
             };
             let ttl_days = |service: &str| configs.ttl_days(service);
-            let seen = tenants.entry(tenant.to_string()).or_default();
+            let (small, large) = tenants.entry(tenant.to_string()).or_default();
+            let (seen, most) = if entry.raw_bytes < LARGE_RAW_BYTES {
+                (small, MAX_CANDIDATES)
+            } else {
+                (large, MAX_WORDLESS)
+            };
             // What expires tonight is not worth a merge.
-            if *seen < MAX_CANDIDATES && retention::judge(&entry.services, now, ttl_days) == Verdict::Keep {
+            if *seen < most && retention::judge(&entry.services, now, ttl_days) == Verdict::Keep {
                 *seen += 1;
                 candidates.push(Candidate::new(entry));
             }
@@ -140,8 +163,9 @@ async fn merge_group(
     now: Timestamp,
     compacted: &mut Compacted,
 ) -> Result<(), Error> {
+    let is_for_words = group.is_for_words();
     let mut sources = group.sources;
-    while plan::is_worth_a_merge(&sources) {
+    while sources.len() > 1 || (is_for_words && !sources.is_empty()) {
         match merge::replace(app, &sources, |_| true, now).await {
             Ok(Merged::Done { rows }) => {
                 compacted.segments_gone += sources.len() as u64;

@@ -29,7 +29,8 @@ const RUN_BYTES: u64 = 2 << 20;
 pub(super) fn held_bytes(raw_bytes: u64, size_bytes: u64) -> u64 {
     // Its packed bytes, a decoded block with where each row is, and its footer.
     let packed = if size_bytes <= WHOLE_BELOW_BYTES { size_bytes } else { RUN_BYTES + size_bytes / 8 };
-    let decoded = raw_bytes.min(MAX_BLOCK_BYTES as u64);
+    // There are segments with blocks of twice the size that is written now.
+    let decoded = raw_bytes.min(2 * MAX_BLOCK_BYTES as u64);
     packed + decoded + decoded / 8 + (32 << 10)
 }
 

@@ -229,9 +229,9 @@ enum Reads {
 
 /// Opens the segments that indexes point to, all at once, when they are few: each takes one read then, and they
 /// wait for each other's no longer. What goes wrong is met again where they are looked into.
-pub(super) async fn bring(app: &App, entries: &[CatalogEntry], stats: &mut Stats) {
+pub(super) async fn bring(app: &App, entries: &[&CatalogEntry], stats: &mut Stats) {
     let mut room = MAX_BROUGHT_BYTES;
-    let missing = |entry: &&CatalogEntry| {
+    let missing = |entry: &&&CatalogEntry| {
         let fits = entry.size_bytes <= WANTED_WHOLE_BYTES && app.segments.get(&entry.key).is_none();
         let left = room.checked_sub(entry.size_bytes).filter(|_| fits);
         room = left.unwrap_or(room);
@@ -240,7 +240,7 @@ pub(super) async fn bring(app: &App, entries: &[CatalogEntry], stats: &mut Stats
     if entries.len() > MAX_BROUGHT {
         return;
     }
-    let wanted: Vec<&CatalogEntry> = entries.iter().filter(missing).collect();
+    let wanted: Vec<&CatalogEntry> = entries.iter().filter(missing).copied().collect();
     for some in wanted.chunks(WAVE) {
         let mut reads = Vec::with_capacity(some.len());
         for entry in some {

@@ -6,7 +6,10 @@ use std::{collections::HashSet, iter::Peekable, vec::IntoIter};
 use super::{Stats, needles::Needles, open, rollups};
 use crate::{
     app::{App, Error, fresh::Fresh},
-    engine::{query::TimeRange, tenant::Tenant},
+    engine::{
+        query::{Filter, TimeRange},
+        tenant::Tenant,
+    },
     ports::{CatalogEntry, catalog::After},
 };
 
@@ -22,7 +25,7 @@ pub struct Segments<'a> {
     tenant: &'a Tenant,
     range: TimeRange,
     rollups: bool,
-    needles: Option<Needles>,
+    needles: Option<(Needles, &'a Filter)>,
     /// Those that the indexes point to.
     some: Peekable<IntoIter<CatalogEntry>>,
     some_keys: HashSet<String>,
@@ -62,15 +65,15 @@ impl<'a> Segments<'a> {
 
     /// Those that can hold the needles, and some more.
     #[must_use]
-    pub(super) fn that_hold(mut self, needles: Needles) -> Self {
-        self.needles = Some(needles);
+    pub(super) fn that_hold(mut self, needles: Needles, filter: &'a Filter) -> Self {
+        self.needles = Some((needles, filter));
         self
     }
 
     pub async fn next(&mut self, fresh: &Fresh, stats: &mut Stats) -> Result<Option<CatalogEntry>, Error> {
         loop {
             if self.page.peek().is_none() && !self.done {
-                self.turn(stats).await?;
+                self.turn(fresh, stats).await?;
                 continue;
             }
             let order = |entry: &CatalogEntry| (entry.max_time.as_ms(), entry.key.clone());
@@ -84,7 +87,7 @@ impl<'a> Segments<'a> {
             } else {
                 let Some(entry) = self.page.next() else { return Ok(None) };
                 let known = self.some_keys.contains(&entry.key);
-                if known || self.needles.as_ref().is_some_and(|needles| needles.rules_out(&entry)) {
+                if known || self.needles.as_ref().is_some_and(|(needles, _)| needles.rules_out(&entry)) {
                     continue;
                 }
                 entry
@@ -95,7 +98,7 @@ impl<'a> Segments<'a> {
         }
     }
 
-    async fn turn(&mut self, stats: &mut Stats) -> Result<(), Error> {
+    async fn turn(&mut self, fresh: &Fresh, stats: &mut Stats) -> Result<(), Error> {
         let (app, tenant, range, limit) = (self.app, self.tenant, self.range, self.page_len);
         let mut page = match (&self.needles, &self.after) {
             (None, None) => {
@@ -106,15 +109,17 @@ impl<'a> Segments<'a> {
             (None, Some(after)) => {
                 app.catalog.segments_as_of(tenant, range, after, self.as_of, limit).await?
             }
-            (Some(needles), None) => {
+            (Some((needles, filter)), None) => {
                 let found = app.partitions.candidates(tenant, range, &needles.wanted, limit).await?;
                 self.as_of = found.as_of;
-                open::bring(app, &found.some, stats).await;
+                let wanted =
+                    |entry: &&CatalogEntry| filter.may_match(&entry.services) && !fresh.covers(entry);
+                open::bring(app, &found.some.iter().filter(wanted).collect::<Vec<_>>(), stats).await;
                 self.some_keys = found.some.iter().map(|entry| entry.key.clone()).collect();
                 self.some = found.some.into_iter().peekable();
                 found.page
             }
-            (Some(needles), Some(after)) => {
+            (Some((needles, _)), Some(after)) => {
                 let (wanted, as_of) = (&needles.wanted, self.as_of);
                 app.partitions.candidates_behind(tenant, range, wanted, after, as_of, limit).await?
             }

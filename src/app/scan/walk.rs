@@ -20,14 +20,14 @@ impl<'a> Walk<'a> {
     pub(super) async fn new(
         app: &'a App,
         tenant: &'a Tenant,
-        scan: &Scan<'_>,
+        scan: &Scan<'a>,
         (needles, rollups): (Option<Needles>, bool),
         fresh: &Fresh,
         stats: &mut Stats,
     ) -> Result<Self, Error> {
         let mut segments = Segments::new(app, tenant, scan.filter.time);
         if let Some(needles) = needles {
-            segments = segments.that_hold(needles);
+            segments = segments.that_hold(needles, scan.filter);
         } else if rollups {
             // What words decide is not in them.
             segments = segments.with_rollups();

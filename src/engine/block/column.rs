@@ -1,9 +1,10 @@
 //! A column of a block: which template each value has, and the values of the templates' variables.
 //!
-//! `parse` cuts values up, `encode` writes them, `decode` finds them again, `render` makes text of them.
+//! `parse` cuts values up, `encode` writes them, `decode` and `own` find them again, `render` makes text of them.
 
 pub(super) mod decode;
 pub(super) mod encode;
+mod own;
 pub(super) mod parse;
 mod render;
 
@@ -12,7 +13,11 @@ pub(super) use decode::{Anchor, Anchors, At, Entries, Variables};
 pub(super) use encode::{Column, MAX_DEPTH, place};
 pub(super) use parse::Parsed;
 
-use super::template::Var;
+use super::{Corrupt, template::Var};
+
+fn damaged(reason: &str) -> Corrupt {
+    Corrupt::damaged("column", reason)
+}
 
 /// The values of one variable of one template, in the order of its rows.
 #[derive(Clone, Debug, PartialEq)]

@@ -423,9 +423,10 @@ impl ColumnValues<'_> {
         self.templates.get(usize::from(*tid))?.value()
     }
 
-    /// Numbers that two rows share only when they have the same value; none where that cannot be told cheaply.
-    pub fn which(&self) -> Result<Option<Vec<u32>>, Corrupt> {
-        if self.templates.len() == 1 { self.variables()?.which(&self.entries) } else { Ok(None) }
+    /// Of each value a number that is another's only when they are the same, and the number behind all. All of a
+    /// template that is not asked for have one number.
+    pub fn which(&self, asked: &dyn Fn(u16) -> bool) -> Result<(Vec<u32>, usize), Corrupt> {
+        self.variables()?.which(&self.entries, asked)
     }
 
     /// Appends the value of the nth row that has one.

@@ -325,13 +325,13 @@ fn eval_column(
     let values = block.values(verdict.column)?;
     let mut text = String::new();
     // Rows of a trace are many, and of a user: each value is looked at once.
-    let which = values.which()?;
-    let mut known: Vec<Option<bool>> = vec![None; which.as_ref().map_or(0, Vec::len)];
+    let (which, behind) = values.which(&|tid| held(tid).is_none())?;
+    let mut known: Vec<Option<bool>> = vec![None; behind];
     for (nth, (row, tid)) in values.entries.iter().enumerate() {
         if rows.has(row) || !candidates.has(row) {
             continue;
         }
-        let known = which.as_ref().and_then(|which| known.get_mut(*which.get(nth)? as usize));
+        let known = which.get(nth).and_then(|which| known.get_mut(*which as usize));
         let holds = match (held(tid), &known) {
             (Some(holds), _) => holds,
             (None, Some(Some(holds))) => *holds,

@@ -14,7 +14,7 @@ use crate::{
     ports::CatalogEntry,
 };
 
-/// A segment with so many raw bytes is left alone.
+/// A segment with so many raw bytes is merged with no other.
 pub const LARGE_RAW_BYTES: u64 = 24 << 20;
 
 /// Raw bytes of a merged segment at the most. With the mark above, one that is full has 32 MB or more.
@@ -103,11 +103,17 @@ impl Reach {
     }
 }
 
-/// Segments that become one.
+/// Segments that become one, or one that is written anew for its words.
 #[derive(Debug)]
 pub struct Group {
     pub sources: Vec<CatalogEntry>,
     pub raw_bytes: u64,
+}
+
+impl Group {
+    pub fn is_for_words(&self) -> bool {
+        self.sources.len() == 1
+    }
 }
 
 /// The groups of one tenant's candidates, those of the oldest days first. A day that is over is merged whole;
@@ -176,14 +182,9 @@ impl Open {
 
     fn close(self, day_is_over: bool) -> Option<Group> {
         let sources: Vec<CatalogEntry> = self.sources.into_iter().map(|source| source.entry).collect();
-        let pays = if day_is_over { is_worth_a_merge(&sources) } else { sources.len() > 1 };
-        pays.then_some(Group { sources, raw_bytes: self.raw_bytes })
+        let lacks_words = || day_is_over && sources.iter().any(CatalogEntry::is_wordless);
+        (sources.len() > 1 || lacks_words()).then_some(Group { sources, raw_bytes: self.raw_bytes })
     }
-}
-
-/// Whether something comes of merging these: one alone is what it would become, but for its words.
-pub fn is_worth_a_merge(sources: &[CatalogEntry]) -> bool {
-    sources.len() > 1 || sources.iter().any(CatalogEntry::is_wordless)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 
 use std::{
     cell::{Cell, OnceCell},
-    ops::Range,
     rc::Rc,
     sync::Arc,
 };
@@ -11,21 +10,17 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Values,
-    encode::{DISTINCT, EACH, OWN, PER, SAME},
-    render,
+    Values, damaged,
+    encode::{OWN, PER, SAME},
+    own::{Found, Own},
 };
 use crate::engine::block::{
-    Corrupt,
-    ints::{Input, Ints},
+    Corrupt, MAX_BLOCK_ROWS,
+    ints::Input,
     template::{Piece, Template, Var},
 };
 
 const NO_ROW: &str = "it refers to a column that a row has not";
-
-fn damaged(reason: &str) -> Corrupt {
-    Corrupt::damaged("column", reason)
-}
 
 /// Reads the template number of each value; `counts` has how many values have each.
 pub(in crate::engine::block) fn tids(
@@ -70,10 +65,20 @@ impl Entries {
         self.tids.iter().enumerate().map(|(entry, tid)| (self.row(entry), *tid))
     }
 
-    /// The rows that have a template.
-    fn rows_of(&self, tid: u16) -> Vec<u32> {
-        let of = self.iter().filter(|(_, of)| *of == tid);
-        of.map(|(row, _)| u32::try_from(row).unwrap_or(u32::MAX)).collect()
+    /// The entries of each template.
+    fn by_template(&self, templates: usize) -> Vec<Vec<u32>> {
+        let mut sorted = vec![Vec::new(); templates];
+        for (entry, tid) in (0_u32..).zip(&*self.tids) {
+            if let Some(entries) = sorted.get_mut(usize::from(*tid)) {
+                entries.push(entry);
+            }
+        }
+        sorted
+    }
+
+    fn rows_of(&self, entries: &[u32]) -> Vec<u32> {
+        let row = |entry: &u32| u32::try_from(self.row(*entry as usize)).unwrap_or(u32::MAX);
+        entries.iter().map(row).collect()
     }
 
     /// The row of an entry.
@@ -101,17 +106,19 @@ pub(in crate::engine::block) struct Anchor {
 #[derive(Debug)]
 pub(in crate::engine::block) struct Variables {
     templates: Vec<Vec<Slot>>,
+    /// How many references lie behind it.
+    depth: usize,
 }
 
 /// Where the values of a variable are.
 #[derive(Debug)]
 enum Slot {
     Own(Own),
-    /// One for each of another column's distinct values, of which `ranks` counts those that occur here; all do
+    /// One for each of another column's distinct values, of which `used` has those that occur here, rising; all do
     /// where it is absent.
     Per {
         anchor: Anchor,
-        ranks: Option<Vec<u32>>,
+        used: Option<Vec<u32>>,
         own: Own,
     },
     /// Parts of another column's values, from this hexadecimal digit on.
@@ -121,37 +128,11 @@ enum Slot {
     },
 }
 
-#[derive(Debug)]
-enum Own {
-    Numbers(Ints),
-    Hex {
-        digits: usize,
-        count: usize,
-        /// In byte planes.
-        planes: Bytes,
-        /// Which of the values each row has, when each is there once.
-        which: Option<Ints>,
-    },
-    Texts {
-        lengths: Ints,
-        bytes: Bytes,
-        /// Where the values end, once they are asked for; none when the text is damaged.
-        ends: OnceCell<Option<Vec<u32>>>,
-    },
-}
-
 /// Which value of a template is meant: that of the nth row of the template, which is this row of the block.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine::block) struct At {
     pub(in crate::engine::block) nth: usize,
     pub(in crate::engine::block) row: usize,
-}
-
-/// A value: one of those that are kept, from this hexadecimal digit on.
-struct Found<'a> {
-    own: &'a Own,
-    nth: usize,
-    offset: usize,
 }
 
 impl Variables {
@@ -166,6 +147,8 @@ impl Variables {
         let bytes = Bytes::from(bytes);
         let mut input = Input(&bytes);
         let mut read = Vec::with_capacity(templates.len());
+        let by_template = OnceCell::new();
+        let mut depth = 0;
         for (tid, (template, count)) in (0_u16..).zip(templates.iter().zip(counts)) {
             let mut slots = Vec::new();
             for var in template.vars() {
@@ -173,18 +156,22 @@ impl Variables {
                     OWN => Slot::Own(Own::read(&mut input, &bytes, var, *count as usize)?),
                     PER => {
                         let anchor = anchors.anchor(column(&mut input)?)?;
-                        let (ranks, used) = if templates.len() == 1 && anchor.has_rows(entries) {
-                            (None, anchor.distinct()?)
+                        depth = depth.max(anchor.depth() + 1);
+                        let used = if templates.len() == 1 && anchor.has_rows(entries) {
+                            None
                         } else {
-                            let (ranks, used) = anchor.ranks(&entries.rows_of(tid))?;
-                            (Some(ranks), used)
+                            let sorted = by_template.get_or_init(|| entries.by_template(templates.len()));
+                            let own = sorted.get(usize::from(tid)).map_or(&[][..], Vec::as_slice);
+                            Some(anchor.used(&entries.rows_of(own))?)
                         };
-                        Slot::Per { anchor, ranks, own: Own::read(&mut input, &bytes, var, used)? }
+                        let count = used.as_ref().map_or_else(|| anchor.distinct(), |used| Ok(used.len()))?;
+                        Slot::Per { anchor, used, own: Own::read(&mut input, &bytes, var, count)? }
                     }
                     SAME => {
                         let anchor = anchors.anchor(column(&mut input)?)?;
                         let offset =
                             usize::try_from(input.varint()?).map_err(|_| damaged("no such digit"))?;
+                        depth = depth.max(anchor.depth() + 1);
                         anchor.check_part(var, offset)?;
                         Slot::Same { anchor, offset }
                     }
@@ -194,22 +181,42 @@ impl Variables {
             read.push(slots);
         }
         input.end()?;
-        Ok(Self { templates: read })
+        Ok(Self { templates: read, depth })
     }
 
-    /// Of a column with one template and one variable, which of the distinct values each row has: rows with the same
-    /// number have the same value. `entries` are the column's.
-    pub(in crate::engine::block) fn which(&self, entries: &Entries) -> Result<Option<Vec<u32>>, Corrupt> {
-        match self.templates.as_slice() {
-            [slots] => match slots.as_slice() {
-                [slot] => {
-                    let nths: Vec<u32> = (0..).take(entries.tids.len()).collect();
-                    slot.which(&entries.rows_of(0), &nths).map(Some)
+    pub(in crate::engine::block) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Of each entry a number that is another's only when they have the same value, and the number behind all. All
+    /// of a template that is not asked for have one number.
+    pub(in crate::engine::block) fn which(
+        &self,
+        entries: &Entries,
+        asked: &dyn Fn(u16) -> bool,
+    ) -> Result<(Vec<u32>, usize), Corrupt> {
+        let mut numbers = vec![0; entries.tids.len()];
+        let mut behind = 0;
+        let by_template = entries.by_template(self.templates.len());
+        for (tid, (slots, own)) in (0_u16..).zip(self.templates.iter().zip(by_template)) {
+            let nths: Vec<u32> = (0..).take(own.len()).collect();
+            let which = match slots.as_slice() {
+                slots if slots.is_empty() || !asked(tid) => vec![0; own.len()],
+                [slot] => slot.which(&entries.rows_of(&own), &nths)?,
+                _ => nths,
+            };
+            let first = behind;
+            for (entry, which) in own.into_iter().zip(which) {
+                if which as usize >= MAX_BLOCK_ROWS {
+                    return Err(damaged("a value is not there"));
                 }
-                _ => Ok(None),
-            },
-            _ => Ok(None),
+                behind = behind.max(first + which + 1);
+                if let Some(number) = numbers.get_mut(entry as usize) {
+                    *number = first + which;
+                }
+            }
         }
+        Ok((numbers, behind as usize))
     }
 
     /// Appends the value of one of a template's rows.
@@ -302,18 +309,20 @@ impl Anchor {
         }
     }
 
-    /// Its distinct values counted in their order, as far as these rows have them, and how many have.
-    fn ranks(&self, rows: &[u32]) -> Result<(Vec<u32>, usize), Corrupt> {
-        let mut ranks = vec![u32::MAX; self.distinct()?];
-        for which in self.which(rows)? {
-            *ranks.get_mut(which as usize).ok_or_else(|| damaged("a value is not there"))? = 0;
+    /// Those of its distinct values that these rows have.
+    fn used(&self, rows: &[u32]) -> Result<Vec<u32>, Corrupt> {
+        let distinct = self.distinct()?;
+        let mut used = self.which(rows)?;
+        used.sort_unstable();
+        used.dedup();
+        if used.last().is_some_and(|last| *last as usize >= distinct) {
+            return Err(damaged("a value is not there"));
         }
-        let mut used = 0;
-        for rank in ranks.iter_mut().filter(|rank| **rank == 0) {
-            *rank = used;
-            used += 1;
-        }
-        Ok((ranks, used as usize))
+        Ok(used)
+    }
+
+    fn depth(&self) -> usize {
+        self.variables.depth
     }
 
     /// Whether its values have such a part.
@@ -346,11 +355,11 @@ impl Slot {
     fn find(&self, at: At) -> Result<Found<'_>, Corrupt> {
         match self {
             Self::Own(own) => own.find(at.nth),
-            Self::Per { anchor, ranks, own } => {
+            Self::Per { anchor, used, own } => {
                 let of = anchor.find(at.row)?.nth;
-                let rank = match ranks {
+                let rank = match used {
                     None => Some(of),
-                    Some(ranks) => ranks.get(of).map(|rank| *rank as usize),
+                    Some(used) => used.binary_search_by_key(&of, |used| *used as usize).ok(),
                 };
                 own.find(rank.ok_or_else(|| damaged("a value is not there"))?)
             }
@@ -366,9 +375,15 @@ impl Slot {
         Ok(match self {
             Self::Own(own) => own.which(nths.to_vec()),
             Self::Same { anchor, .. } => anchor.which(rows)?,
-            Self::Per { anchor, ranks, own } => {
+            Self::Per { anchor, used, own } => {
                 let mut of = anchor.which(rows)?;
-                if let Some(ranks) = ranks {
+                if let Some(used) = used {
+                    let mut ranks = vec![u32::MAX; anchor.distinct()?];
+                    for (rank, used) in (0..).zip(used) {
+                        if let Some(slot) = ranks.get_mut(*used as usize) {
+                            *slot = rank;
+                        }
+                    }
                     for of in &mut of {
                         *of = ranks.get(*of as usize).copied().unwrap_or(u32::MAX);
                     }
@@ -377,98 +392,4 @@ impl Slot {
             }
         })
     }
-}
-
-impl Own {
-    fn read(input: &mut Input<'_>, all: &Bytes, var: Var, count: usize) -> Result<Self, Corrupt> {
-        Ok(match Values::new(var) {
-            Values::Numbers(_) => Self::Numbers(Ints::read(input, all, count)?),
-            Values::Hex { digits, .. } => {
-                let (kept, which) = match input.byte()? {
-                    EACH => (count, false),
-                    DISTINCT => {
-                        let distinct = usize::try_from(input.varint()?).ok().filter(|kept| *kept <= count);
-                        let many = || damaged("it has more distinct values than values");
-                        (distinct.ok_or_else(many)?, true)
-                    }
-                    _ => return Err(damaged("digits are kept in an unknown way")),
-                };
-                let planes = all.slice_ref(input.take(digits.div_ceil(2) * kept)?);
-                let which = if which { Some(Ints::read(input, all, count)?) } else { None };
-                Self::Hex { digits, count: kept, planes, which }
-            }
-            Values::Texts { .. } => {
-                let lengths = Ints::read(input, all, count)?;
-                let end = lengths.sum().and_then(|sum| usize::try_from(sum).ok());
-                let end = end.ok_or_else(|| damaged("a text is too long"))?;
-                let bytes = all.slice_ref(input.take(end)?);
-                Self::Texts { lengths, bytes, ends: OnceCell::new() }
-            }
-        })
-    }
-
-    fn find(&self, nth: usize) -> Result<Found<'_>, Corrupt> {
-        let there = || damaged("a value is not there");
-        let (nth, count) = match self {
-            Self::Numbers(numbers) => (nth, numbers.len()),
-            Self::Texts { lengths, .. } => (nth, lengths.len()),
-            Self::Hex { count, which: None, .. } => (nth, *count),
-            Self::Hex { count, which: Some(which), .. } => {
-                let nth = which.get(nth).and_then(|nth| usize::try_from(nth).ok());
-                (nth.ok_or_else(there)?, *count)
-            }
-        };
-        if nth < count { Ok(Found { own: self, nth, offset: 0 }) } else { Err(there()) }
-    }
-
-    /// Which of its values these are; a number that none has where there is none.
-    fn which(&self, mut nths: Vec<u32>) -> Vec<u32> {
-        if let Self::Hex { which: Some(which), .. } = self {
-            let all = which.all();
-            for nth in &mut nths {
-                let which = all.get(*nth as usize).and_then(|which| u32::try_from(*which).ok());
-                *nth = which.unwrap_or(u32::MAX);
-            }
-        }
-        nths
-    }
-}
-
-impl Found<'_> {
-    fn render(&self, var: Var, to: &mut String) -> Result<(), Corrupt> {
-        let there = || damaged("a value is not there");
-        match self.own {
-            Own::Numbers(numbers) => {
-                render::number(var, numbers.get(self.nth).ok_or_else(there)?, to);
-            }
-            Own::Hex { count, planes, .. } => {
-                let Values::Hex { digits, .. } = Values::new(var) else { return Err(there()) };
-                let byte = |at: usize| planes.get(at * count + self.nth).copied().unwrap_or(0);
-                render::hex(var, byte, self.offset..self.offset.saturating_add(digits), to);
-            }
-            Own::Texts { lengths, bytes, ends } => {
-                let ends = ends.get_or_init(|| text_ends(lengths, bytes)).as_ref();
-                let ends = ends.ok_or_else(|| damaged("a text is not UTF-8, or not as long as it says"))?;
-                let text = bytes.get(range(ends, self.nth)).and_then(|text| str::from_utf8(text).ok());
-                to.push_str(text.ok_or_else(there)?);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Where the nth text is.
-fn range(ends: &[u32], nth: usize) -> Range<usize> {
-    let end = |nth: usize| ends.get(nth).map_or(0, |end| *end as usize);
-    nth.checked_sub(1).map_or(0, end)..end(nth)
-}
-
-fn text_ends(lengths: &Ints, bytes: &[u8]) -> Option<Vec<u32>> {
-    let text = str::from_utf8(bytes).ok()?;
-    let mut end = 0_u64;
-    let end_of = |length: &u64| {
-        end = end.checked_add(*length)?;
-        u32::try_from(end).ok().filter(|end| text.is_char_boundary(*end as usize))
-    };
-    lengths.all().iter().map(end_of).collect()
 }

@@ -684,6 +684,41 @@ fn a_block_can_be_asked_often() {
 }
 
 #[test]
+fn a_chain_of_references_that_no_writer_makes_is_an_error_in_whatever_order_it_is_read() {
+    let dice = std::cell::RefCell::new(Dice(5));
+    let hex = || dice.borrow_mut().hex(16);
+    let row =
+        |_| json!({"metadata": (0..40).map(|n| (format!("k{n:02}"), json!(hex()))).collect::<Map<_, _>>()});
+    let mut segment = check_columns(&lines(20, row));
+    let columns = segment.footer.blocks[0].columns.clone();
+    let forged: Vec<usize> = (0..columns.len()).filter(|nth| columns[*nth].variables > 0).collect();
+    assert_eq!(forged.len(), 40);
+    for pair in forged.windows(2) {
+        let (before, nth) = (columns[pair[0]].column, pair[1]);
+        segment.bytes = with_chunk(&segment, 4 + columns.len() + nth, |raw| {
+            *raw = vec![1, u8::try_from(before).unwrap(), 0];
+        });
+        segment.footer = reader::footer_of(&segment.bytes).unwrap();
+        let place = reader::end_marker(&segment.bytes[segment.bytes.len() - END_LEN..]).unwrap();
+        segment.footer_offset = place.offset;
+    }
+    let opened = Opened::new(segment.footer.clone()).unwrap();
+    let meta = &opened.footer.blocks[0];
+    let bytes = Bytes::copy_from_slice(reader::slice(&segment.bytes, 0, meta).unwrap());
+    for rising in [true, false] {
+        let block = Block::new(&opened, meta, bytes.clone());
+        let read =
+            |nth: &usize| block.values(&meta.columns[*nth]).unwrap().push(0, &mut String::new()).is_ok();
+        let good = if rising {
+            forged.iter().filter(|nth| read(nth)).count()
+        } else {
+            forged.iter().rev().filter(|nth| read(nth)).count()
+        };
+        assert!((8..=10).contains(&good), "{good}");
+    }
+}
+
+#[test]
 fn chunks_that_inflate_to_too_much_together_are_errors() {
     let text = |nth: usize, n: usize| format!("{} {n}", char::from(b'a' + u8::try_from(nth).unwrap()));
     let row = |nth| json!({"metadata": (0..6).map(|n| (format!("k{n}"), json!(text(nth, n)))).collect::<Map<_, _>>()});

@@ -31,6 +31,11 @@ impl Anchors for Below<'_, '_> {
         depth.set(depth.get() + 1);
         let variables = self.block.variables(meta);
         depth.set(depth.get() - 1);
-        Ok(Anchor::new(variables?, self.block.rows_of(meta)?))
+        // Whatever was read before: looking a value up goes down all of it.
+        let variables = variables?;
+        if variables.depth() >= MAX_DEPTH {
+            return Err(wrong());
+        }
+        Ok(Anchor::new(variables, self.block.rows_of(meta)?))
     }
 }

@@ -14,7 +14,7 @@ impl Query<'_> {
     pub fn required_words(&self) -> Vec<u64> {
         let words = self.required(self.expr);
         let longest = words.first().map_or(0, |(Reverse(length), _)| *length);
-        let tells = |length: usize| length >= SHORT_BYTES || longest <= SHORT_BYTES;
+        let tells = |length: usize| length >= SHORT_BYTES || longest < SHORT_BYTES;
         words.into_iter().filter(|(Reverse(length), _)| tells(*length)).map(|(_, hash)| hash).collect()
     }
 

@@ -96,7 +96,7 @@ fn sources_whose_times_overlap_are_no_more_than_memory_holds() {
     assert_eq!(plan(&one_after_the_other, 1), [(9, 54)]);
     let all_at_once: Vec<_> = (0..9).map(|n| flushed(n, 0..10, 6 * MB, 1)).collect();
     let groups = plan(&all_at_once, 1);
-    assert!(groups.len() > 1 && groups.iter().all(|(sources, _)| *sources <= 7), "{groups:?}");
+    assert!(groups.len() > 1 && groups.iter().all(|(sources, _)| *sources <= 4), "{groups:?}");
 }
 
 #[test]
