@@ -311,14 +311,11 @@ impl Anchor {
 
     /// Those of its distinct values that these rows have.
     fn used(&self, rows: &[u32]) -> Result<Vec<u32>, Corrupt> {
-        let distinct = self.distinct()?;
-        let mut used = self.which(rows)?;
-        used.sort_unstable();
-        used.dedup();
-        if used.last().is_some_and(|last| *last as usize >= distinct) {
-            return Err(damaged("a value is not there"));
+        let mut is_used = vec![false; self.distinct()?];
+        for which in self.which(rows)? {
+            *is_used.get_mut(which as usize).ok_or_else(|| damaged("a value is not there"))? = true;
         }
-        Ok(used)
+        Ok((0..).zip(is_used).filter_map(|(which, is_used)| is_used.then_some(which)).collect())
     }
 
     fn depth(&self) -> usize {
