@@ -424,8 +424,8 @@ impl ColumnValues<'_> {
     }
 
     /// Of each value a number that is another's only when they are the same, and the number behind all. All of a
-    /// template that is not asked for have one number.
-    pub fn which(&self, asked: &dyn Fn(u16) -> bool) -> Result<(Vec<u32>, usize), Corrupt> {
+    /// template that is not asked for have one number. `None` where each has a value of its own.
+    pub fn which(&self, asked: &dyn Fn(u16) -> bool) -> Result<Option<(Vec<u32>, usize)>, Corrupt> {
         self.variables()?.which(&self.entries, asked)
     }
 

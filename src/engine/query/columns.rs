@@ -325,7 +325,7 @@ fn eval_column(
     let values = block.values(verdict.column)?;
     let mut text = String::new();
     // Rows of a trace are many, and of a user: each value is looked at once.
-    let (which, behind) = values.which(&|tid| held(tid).is_none())?;
+    let (which, behind) = values.which(&|tid| held(tid).is_none())?.unwrap_or_default();
     let mut known: Vec<Option<bool>> = vec![None; behind];
     for (nth, (row, tid)) in values.entries.iter().enumerate() {
         if rows.has(row) || !candidates.has(row) {

@@ -189,12 +189,18 @@ impl Variables {
     }
 
     /// Of each entry a number that is another's only when they have the same value, and the number behind all. All
-    /// of a template that is not asked for have one number.
+    /// of a template that is not asked for have one number. `None` where each row has a value of its own.
     pub(in crate::engine::block) fn which(
         &self,
         entries: &Entries,
         asked: &dyn Fn(u16) -> bool,
-    ) -> Result<(Vec<u32>, usize), Corrupt> {
+    ) -> Result<Option<(Vec<u32>, usize)>, Corrupt> {
+        let shares = |(tid, slots): (u16, &Vec<Slot>)| {
+            asked(tid) && matches!(slots.as_slice(), [slot] if slot.is_shared())
+        };
+        if !(0_u16..).zip(&self.templates).any(shares) {
+            return Ok(None);
+        }
         let mut numbers = vec![0; entries.tids.len()];
         let mut behind = 0;
         let by_template = entries.by_template(self.templates.len());
@@ -216,7 +222,7 @@ impl Variables {
                 }
             }
         }
-        Ok((numbers, behind as usize))
+        Ok(Some((numbers, behind as usize)))
     }
 
     /// Appends the value of one of a template's rows.
@@ -338,6 +344,11 @@ impl Anchor {
 }
 
 impl Slot {
+    /// Whether rows can have the same of the values that are kept.
+    fn is_shared(&self) -> bool {
+        !matches!(self, Self::Own(Own::Numbers(_) | Own::Texts { .. } | Own::Hex { which: None, .. }))
+    }
+
     /// What the values are parts of, and from which digit on.
     fn own(&self) -> Result<(&Own, usize), Corrupt> {
         match self {
