@@ -29,6 +29,9 @@ use crate::{
     ports::{Catalog, Clock, Journal, Meter, ObjectStore, Partitions, Random, Scanners, ShardName, Shards},
 };
 
+/// Reads and requests under way at once: the platform lets six wait for their answers.
+pub(crate) const WAVE: usize = 6;
+
 /// Everything a use case works with. Cloning it is cheap.
 #[derive(Clone)]
 pub struct App {

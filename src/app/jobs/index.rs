@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 
 use super::{compact::plan::LARGE_RAW_BYTES, merge::index_error};
 use crate::{
-    app::{App, Error, scan},
+    app::{App, Error, WAVE, scan},
     engine::{
         block::Corrupt,
         index::{
@@ -41,9 +41,6 @@ const MAX_PAIRS: u64 = 1 << 30;
 /// An index is written in objects of this size, and a zone more.
 const PART_BYTES: usize = 8 << 20;
 const ZONE_BYTES: usize = 4 << 20;
-
-/// Reads under way at once: the platform lets six wait for their answers.
-const WAVE: usize = 6;
 
 /// Words take about so many bytes of their run, by which their number is known before they are read.
 const RUN_BYTES_OF_5_WORDS: u64 = 12;

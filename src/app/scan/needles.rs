@@ -8,7 +8,7 @@ use futures::future::{join_all, try_join_all};
 
 use super::{Stats, recent::Recent};
 use crate::{
-    app::{App, Error},
+    app::{App, Error, WAVE},
     engine::{
         block::Corrupt,
         index::{Header, Lookup, Ordinal, names},
@@ -29,9 +29,6 @@ const FEW: usize = 8;
 
 /// Reads that looking words up may cost. Segments of indexes that are not asked then are all looked into.
 const MAX_READS: u64 = 120;
-
-/// Indexes asked at once: the platform lets six reads wait for their answers.
-const WAVE: usize = 6;
 
 /// Segments that are asked for one by one, all at once; of an index with more, the listing is walked.
 const MAX_SOME: usize = 200;

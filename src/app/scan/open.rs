@@ -8,9 +8,9 @@ use std::{
 use bytes::Bytes;
 use futures::future::join_all;
 
-use super::{Stats, Vanished, recent::Recent, run::WAVE};
+use super::{Stats, Vanished, recent::Recent};
 use crate::{
-    app::{App, Error},
+    app::{App, Error, WAVE},
     engine::{
         block::{Corrupt, Opened, reader, view},
         query::Filters,
@@ -230,6 +230,9 @@ enum Reads {
 /// Opens the segments that indexes point to, all at once, when they are few: each takes one read then, and they
 /// wait for each other's no longer. What goes wrong is met again where they are looked into.
 pub(super) async fn bring(app: &App, entries: &[&CatalogEntry], stats: &mut Stats) {
+    if entries.len() > MAX_BROUGHT {
+        return;
+    }
     let mut room = MAX_BROUGHT_BYTES;
     let missing = |entry: &&&CatalogEntry| {
         let fits = entry.size_bytes <= WANTED_WHOLE_BYTES && app.segments.get(&entry.key).is_none();
@@ -237,9 +240,6 @@ pub(super) async fn bring(app: &App, entries: &[&CatalogEntry], stats: &mut Stat
         room = left.unwrap_or(room);
         left.is_some()
     };
-    if entries.len() > MAX_BROUGHT {
-        return;
-    }
     let wanted: Vec<&CatalogEntry> = entries.iter().filter(missing).copied().collect();
     for some in wanted.chunks(WAVE) {
         let mut reads = Vec::with_capacity(some.len());

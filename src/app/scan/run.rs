@@ -10,7 +10,7 @@ use futures::future::{join_all, try_join};
 use super::{Gather, Held, Part, Stats, Vanished, needles, open, open::AtHand, spread::Spread, walk::Walk};
 use crate::{
     app::{
-        App, Error,
+        App, Error, WAVE,
         fresh::{self, Copies},
     },
     engine::{
@@ -37,9 +37,6 @@ const MAX_READ_BYTES: u64 = 4 << 20;
 /// What is read first where the first rows found are likely to be enough, a few blocks: of the bucket's time to an
 /// answer the bytes are the smallest part.
 const FIRST_READ_BYTES: u64 = 256 << 10;
-
-/// Reads under way at once: the platform lets six wait for their answers.
-pub(super) const WAVE: usize = 6;
 
 /// What a scan is to find.
 pub struct Scan<'a> {

@@ -9,7 +9,7 @@ use super::{
     wire::{Answer, Asked, MAX_SEGMENTS},
 };
 use crate::{
-    app::App,
+    app::{App, WAVE},
     engine::{
         block::{Summary, words},
         query::{Filter, Order},
@@ -31,9 +31,6 @@ const LEAST_BYTES: u64 = 8 << 20;
 
 /// Segments that are dealt out together.
 const ROUND: usize = MAX_SEGMENTS;
-
-/// Scanners that are asked at once: the platform lets six requests wait for their answers.
-const AT_ONCE: usize = 6;
 
 /// What came of a round.
 #[derive(Default)]
@@ -147,7 +144,7 @@ impl<'a> Spread<'a> {
             });
         }
         self.requests += jobs.len() as u64;
-        let mut answers = stream::iter(jobs).buffer_unordered(AT_ONCE);
+        let mut answers = stream::iter(jobs).buffer_unordered(WAVE);
         while let Some((name, hand, answer)) = answers.next().await {
             match answer {
                 Ok(Answer::Done { part, stats, segments }) => {

@@ -129,13 +129,19 @@ impl<'a> Packed<'a> {
         if width > 8 {
             return Err(Corrupt::damaged("column", format!("a number has {width} bytes")));
         }
-        let kept = if step.is_some() { count.saturating_sub(1) } else { count };
-        Ok(Self { count, first, step, planes: input.take(width * kept)? })
+        let mut packed = Self { count, first, step, planes: &[] };
+        packed.planes = input.take(width * packed.kept())?;
+        Ok(packed)
+    }
+
+    /// How many numbers have bytes: of differences there is one fewer.
+    fn kept(&self) -> usize {
+        if self.step.is_some() { self.count.saturating_sub(1) } else { self.count }
     }
 
     /// What is kept of each number.
-    fn kept(&self) -> Vec<u64> {
-        let kept = if self.step.is_some() { self.count.saturating_sub(1) } else { self.count };
+    fn unpacked(&self) -> Vec<u64> {
+        let kept = self.kept();
         let mut numbers = vec![0_u64; kept];
         for (plane, bytes) in self.planes.chunks_exact(kept.max(1)).enumerate() {
             for (number, byte) in numbers.iter_mut().zip(bytes) {
@@ -146,7 +152,7 @@ impl<'a> Packed<'a> {
     }
 
     fn all(self) -> Vec<u64> {
-        let mut numbers = self.kept();
+        let mut numbers = self.unpacked();
         let Some(step) = self.step else {
             for number in &mut numbers {
                 *number = number.wrapping_add(self.first);

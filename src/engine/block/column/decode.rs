@@ -20,6 +20,8 @@ use crate::engine::block::{
     template::{Piece, Template, Var},
 };
 
+/// More distinct values than this in one column's block are as good as one for each row: no writer makes so many.
+const MAX_NUMBERED: u32 = 1 << 18;
 const NO_ROW: &str = "it refers to a column that a row has not";
 
 /// Reads the template number of each value; `counts` has how many values have each.
@@ -189,7 +191,8 @@ impl Variables {
     }
 
     /// Of each entry a number that is another's only when they have the same value, and the number behind all. All
-    /// of a template that is not asked for have one number. `None` where each row has a value of its own.
+    /// of a template that is not asked for have one number. `None` where each row has a value of its own, or the
+    /// numbers would be too many to keep something of each.
     pub(in crate::engine::block) fn which(
         &self,
         entries: &Entries,
@@ -217,6 +220,9 @@ impl Variables {
                     return Err(damaged("a value is not there"));
                 }
                 behind = behind.max(first + which + 1);
+                if behind > MAX_NUMBERED {
+                    return Ok(None);
+                }
                 if let Some(number) = numbers.get_mut(entry as usize) {
                     *number = first + which;
                 }

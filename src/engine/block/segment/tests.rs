@@ -558,6 +558,25 @@ fn with_chunk(segment: &Segment, nth: usize, change: impl FnOnce(&mut Vec<u8>)) 
     })
 }
 
+/// Gives the segment another content of the nth chunk of its first block, as `with_chunk` does.
+fn forge_chunk(segment: &mut Segment, nth: usize, change: impl FnOnce(&mut Vec<u8>)) {
+    segment.bytes = with_chunk(segment, nth, change);
+    segment.footer = reader::footer_of(&segment.bytes).unwrap();
+    let place = reader::end_marker(&segment.bytes[segment.bytes.len() - END_LEN..]).unwrap();
+    segment.footer_offset = place.offset;
+}
+
+#[test]
+fn what_would_hardly_shrink_is_stored_as_it_is() {
+    let mut dice = Dice(9);
+    let like_random: Vec<u8> =
+        dice.hex(2_000).into_bytes().chunks(2).map(|two| two[0] ^ two[1] << 4).collect();
+    let mut bytes = Vec::new();
+    assert_eq!(super::chunk(&mut bytes, &like_random), 18 + 5 + 1_000);
+    assert_eq!(gzip::inflate(&bytes, 1_000, "chunk").unwrap(), like_random);
+    assert!(super::chunk(&mut Vec::new(), &[7; 1_000]) < 60);
+}
+
 fn varied(rows: usize) -> Vec<String> {
     let mut dice = Dice(2);
     let traces: Vec<String> = (0..rows).map(|_| dice.hex(32)).collect();
@@ -695,12 +714,8 @@ fn a_chain_of_references_that_no_writer_makes_is_an_error_in_whatever_order_it_i
     assert_eq!(forged.len(), 40);
     for pair in forged.windows(2) {
         let (before, nth) = (columns[pair[0]].column, pair[1]);
-        segment.bytes = with_chunk(&segment, 4 + columns.len() + nth, |raw| {
-            *raw = vec![1, u8::try_from(before).unwrap(), 0];
-        });
-        segment.footer = reader::footer_of(&segment.bytes).unwrap();
-        let place = reader::end_marker(&segment.bytes[segment.bytes.len() - END_LEN..]).unwrap();
-        segment.footer_offset = place.offset;
+        let reference = vec![1, u8::try_from(before).unwrap(), 0];
+        forge_chunk(&mut segment, 4 + columns.len() + nth, |raw| *raw = reference);
     }
     let opened = Opened::new(segment.footer.clone()).unwrap();
     let meta = &opened.footer.blocks[0];
@@ -730,10 +745,7 @@ fn chunks_that_inflate_to_too_much_together_are_errors() {
     let mut large = vec![0, 0, 0x80, 0xb5, 0x18, 0];
     large.resize(8_000_006, b'x');
     for (nth, _) in columns.iter().enumerate().filter(|(_, column)| column.variables > 0) {
-        segment.bytes = with_chunk(&segment, 4 + columns.len() + nth, |raw| raw.clone_from(&large));
-        segment.footer = reader::footer_of(&segment.bytes).unwrap();
-        let place = reader::end_marker(&segment.bytes[segment.bytes.len() - END_LEN..]).unwrap();
-        segment.footer_offset = place.offset;
+        forge_chunk(&mut segment, 4 + columns.len() + nth, |raw| raw.clone_from(&large));
     }
     let opened = Opened::new(segment.footer.clone()).unwrap();
     let meta = &opened.footer.blocks[0];

@@ -5,6 +5,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use super::{Query, number_like, of_head};
 use crate::engine::query::expr::{Expr, Field, Match, Test};
 
+/// A word of fewer bytes than this is in so many rows that looking it up rules nothing out.
 const SHORT_BYTES: usize = 3;
 
 impl Query<'_> {
