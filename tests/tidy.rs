@@ -26,6 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const ENGINE_ROOMS: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("tenant", &[]),
+    ("account", &["auth", "config", "record", "tenant"]),
     ("auth", &["tenant"]),
     ("block", &["record"]),
     ("config", &["record"]),
@@ -42,9 +43,11 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
+            "base64",
             "bytes",
             "chrono",
             "flate2",
+            "ipnet",
             "itoa",
             "lz4_flex",
             "memchr",
@@ -58,7 +61,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "xxhash_rust",
         ],
     ),
-    ("ports", &["async_trait", "bytes", "serde", "thiserror", "uuid"]),
+    ("ports", &["async_trait", "bytes", "futures", "serde", "thiserror", "uuid"]),
     ("app", &["bytes", "futures", "serde", "serde_json", "thiserror", "uuid"]),
     ("http", &["axum", "bytes", "futures", "http_body_util", "serde", "serde_json", "thiserror", "uuid"]),
     ("fakes", &["async_trait", "bytes", "futures", "serde_json", "uuid"]),

@@ -10,7 +10,7 @@ pub use facets::{Counting, Facet, FacetValue, Facets, FacetsPart, KnownFacet, fa
 pub use fields::{FieldRows, FieldsPart, Names, fields};
 
 use super::{
-    App, Error,
+    App, Confined, Error, Reader,
     fresh::Copies,
     scan::{self, Again, Gather, Part, Scan, Sink, Stats},
 };
@@ -22,7 +22,6 @@ use crate::{
             stat::{By, Groups, GroupsPart, Key, Measure, State},
         },
         record::{model::Level, timestamp::Timestamp},
-        tenant::Tenant,
     },
     ports::CatalogEntry,
 };
@@ -39,12 +38,7 @@ pub struct Grouped {
 }
 
 /// Scans into a sink, into a new one when a segment was replaced meanwhile or the rows are wanted in order.
-async fn scan<S: Sink>(
-    app: &App,
-    tenant: &Tenant,
-    filter: &Filter,
-    sink: impl Fn() -> S,
-) -> Result<(S, Stats), Error> {
+async fn scan<S: Sink>(app: &App, filter: &Confined, sink: impl Fn() -> S) -> Result<(S, Stats), Error> {
     let began = app.clock.now_ms();
     let (mut nth, mut spreads, mut lost) = (1, true, Stats::default());
     loop {
@@ -58,7 +52,7 @@ async fn scan<S: Sink>(
             stops_early: false,
             spreads,
         };
-        match scan::run(app, tenant, &scan, &mut sink, &mut stats, nth >= scan::MAX_TRIES).await? {
+        match scan::run(app, &scan, &mut sink, &mut stats, nth >= scan::MAX_TRIES).await? {
             Ok(_) => {
                 stats.add(&lost);
                 stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
@@ -72,13 +66,14 @@ async fn scan<S: Sink>(
 
 pub async fn groups(
     app: &App,
-    tenant: &Tenant,
+    reader: &Reader,
     filter: &Filter,
     by: &[By],
     measures: &[Measure],
 ) -> Result<Grouped, Error> {
+    let filter = &reader.confine(filter);
     let new = || Grouping::new(filter, by.to_vec(), measures.to_vec(), Vec::new());
-    let (sink, mut stats) = scan(app, tenant, filter, new).await?;
+    let (sink, mut stats) = scan(app, filter, new).await?;
     stats.rows_matched += sink.from_summaries;
     let truncated = sink.groups.is_truncated();
     Ok(Grouped { groups: sink.into_groups(), truncated, stats })
@@ -272,7 +267,7 @@ pub struct Histogram {
 
 pub async fn histogram(
     app: &App,
-    tenant: &Tenant,
+    reader: &Reader,
     filter: &Filter,
     interval_ms: Option<i64>,
 ) -> Result<Histogram, Error> {
@@ -286,7 +281,7 @@ pub async fn histogram(
     let fine = interval_ms
         .unwrap_or_else(|| if is_given { fitting(range.start.as_ms(), end.as_ms()) } else { MINUTE_MS * 60 });
     let by = [By::Time(fine), By::Field("level".to_owned())];
-    let found = groups(app, tenant, filter, &by, &[Measure::Count]).await?;
+    let found = groups(app, reader, filter, &by, &[Measure::Count]).await?;
     let mut counts: Vec<(i64, usize, u64)> = Vec::with_capacity(found.groups.len());
     for (keys, states) in &found.groups {
         if let ([Key::Time(start), Key::Text(level)], [State::Count(rows)]) =

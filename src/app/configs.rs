@@ -5,13 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{App, Error};
+use super::{App, Error, access};
 use crate::{
     engine::{
         config::{
             ServiceConfig,
             service::{BadChange, ServiceConfigChange},
         },
+        retention,
         tenant::Tenant,
     },
     ports::PortError,
@@ -48,10 +49,25 @@ impl Known {
     }
 }
 
+/// The settings as they are stored, for what cannot be taken back: what cannot be read is an error, and no default.
+pub async fn stored(app: &App, tenant: &Tenant) -> Result<Known, PortError> {
+    if tenant.is_audit() {
+        return Ok(Known { configs: Arc::default(), default_ttl_days: retention::AUDIT_TTL_DAYS });
+    }
+    let configs = app.catalog.service_configs(tenant).await?;
+    let configs = configs.into_iter().map(|config| (config.service.clone(), config)).collect();
+    let own = app.accounts.read(tenant).await?.and_then(|stored| stored.account.config.retention_days);
+    let default_ttl_days = own.unwrap_or(app.settings.default_ttl_days);
+    Ok(Known { configs: Arc::new(configs), default_ttl_days })
+}
+
 /// The settings of all of a tenant's services, at most `FRESH_MS` old.
 pub async fn known(app: &App, tenant: &Tenant) -> Result<Known, PortError> {
+    if tenant.is_audit() {
+        return Ok(Known { configs: Arc::default(), default_ttl_days: retention::AUDIT_TTL_DAYS });
+    }
     let now = app.clock.now_ms();
-    let default_ttl_days = app.settings.default_ttl_days;
+    let default_ttl_days = default_ttl_days(app, tenant).await;
     if let Some((_, configs)) = cached(app, tenant).filter(|(read_at, _)| now < read_at + FRESH_MS) {
         return Ok(Known { configs, default_ttl_days });
     }
@@ -73,9 +89,15 @@ pub async fn known_or_last(app: &App, tenant: &Tenant) -> Known {
         Ok(known) => known,
         Err(_) => Known {
             configs: cached(app, tenant).map(|(_, configs)| configs).unwrap_or_default(),
-            default_ttl_days: app.settings.default_ttl_days,
+            default_ttl_days: default_ttl_days(app, tenant).await,
         },
     }
+}
+
+/// The tenant's own default, or the deployment's.
+async fn default_ttl_days(app: &App, tenant: &Tenant) -> u32 {
+    let account = access::account(app, tenant).await.ok().flatten();
+    account.and_then(|known| known.account.config.retention_days).unwrap_or(app.settings.default_ttl_days)
 }
 
 fn cached(app: &App, tenant: &Tenant) -> Option<(u64, Configs)> {
@@ -104,10 +126,10 @@ pub async fn change(
 ) -> Result<ServiceConfig, Error> {
     check_service(service)?;
     let now = app.now().to_string();
-    let config = fresh(app, tenant)
-        .await?
+    let known = fresh(app, tenant).await?;
+    let config = known
         .get(service)
-        .change(change, app.settings.default_ttl_days, &now)
+        .change(change, known.default_ttl_days, &now)
         .map_err(|bad: BadChange| Error::invalid("invalid_config", bad.field, bad.to_string()))?;
     app.catalog.put_service_config(tenant, &config).await?;
     forget(app, tenant);

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    App, Error, find,
+    App, Error, Reader, find,
     scan::Stats,
     search::{self, Page, Search, Stored},
 };
@@ -12,7 +12,6 @@ use crate::engine::{
     block::Corrupt,
     query::{Expr, Filter, Order, Position, TimeRange},
     record::{row::RowHead, timestamp::Timestamp},
-    tenant::Tenant,
 };
 
 /// How far behind a log its context is looked for, until there is enough of it: what is listed of the catalog is
@@ -43,9 +42,9 @@ pub struct Context {
     pub stats: Stats,
 }
 
-pub async fn context(app: &App, tenant: &Tenant, around: &Around) -> Result<Context, Error> {
+pub async fn context(app: &App, reader: &Reader, around: &Around) -> Result<Context, Error> {
     let began = app.clock.now_ms();
-    let found = find::find(app, tenant, around.id).await?;
+    let found = find::find(app, reader, around.id).await?;
     let center = found.ok_or(Error::NotFound("log with this id"))?;
     let head = RowHead::parse(&center.line).map_err(|error| Corrupt::damaged("row", error))?;
     let at = Position { time: head.timestamp, id: head.id };
@@ -56,7 +55,7 @@ pub async fn context(app: &App, tenant: &Tenant, around: &Around) -> Result<Cont
         let filter = Filter { time: TimeRange { end: at.time, ..TimeRange::ALL }, expr: expr.clone() };
         let mut asked = Search::new(filter, Order::Newest, around.before);
         asked.after = Some(at);
-        rows = take(search::search(app, tenant, &asked).await?, &mut stats, around.before);
+        rows = take(search::search(app, reader, &asked).await?, &mut stats, around.before);
         rows.reverse();
     }
     let nth = rows.len();
@@ -71,7 +70,7 @@ pub async fn context(app: &App, tenant: &Tenant, around: &Around) -> Result<Cont
         }
         let end = Timestamp::from_ms(at.time.as_ms().saturating_add(window));
         (asked.filter.time, asked.limit) = (TimeRange { start, end }, missing);
-        let page = search::search(app, tenant, &asked).await?;
+        let page = search::search(app, reader, &asked).await?;
         let is_cut = page.stats.partial;
         rows.extend(take(page, &mut stats, missing));
         if is_cut {

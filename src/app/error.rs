@@ -13,6 +13,12 @@ pub enum Error {
     Invalid { code: &'static str, field: Option<String>, message: String },
     #[error("there is no {0}")]
     NotFound(&'static str),
+    /// The caller may not.
+    #[error("{message}")]
+    Denied { code: &'static str, message: String },
+    /// What is there already stands in the way.
+    #[error("{message}")]
+    Conflict { code: &'static str, field: String, message: String },
     /// The idempotency key was used with another body.
     #[error("this idempotency key was used before, with another body")]
     KeyReused,

@@ -2,7 +2,10 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -14,7 +17,7 @@ use futures::{
 };
 
 use super::{
-    App, Error,
+    App, Error, Reader,
     fresh::Copies,
     scan::{self, Scan, Sink, Stats},
 };
@@ -23,7 +26,6 @@ use crate::{
         block::{Block, rows::Row},
         query::{Cells, Filter, Mask, Order},
         record::timestamp::Timestamp,
-        tenant::Tenant,
     },
     ports::PortError,
 };
@@ -47,6 +49,36 @@ pub struct Export {
     pub limit: Option<u64>,
 }
 
+type Tell = Box<dyn FnOnce(u64) + Send>;
+
+/// Counts what is written, and says so when nothing more will be: at the end, or when nobody reads any longer.
+#[derive(Default)]
+pub struct Tally {
+    records: AtomicU64,
+    at_end: Mutex<Option<Tell>>,
+}
+
+impl Tally {
+    pub fn at_end(&self, tell: impl FnOnce(u64) + Send + 'static) {
+        *self.at_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tell));
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let tell = self.at_end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(tell) = tell {
+            tell(self.records.load(Ordering::Relaxed));
+        }
+    }
+}
+
+impl std::fmt::Debug for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tally({})", self.records.load(Ordering::Relaxed))
+    }
+}
+
 /// Text as it is read. What went wrong is the last item: rows may be missing then.
 pub struct Chunks {
     work: Option<BoxFuture<'static, Result<(), Error>>>,
@@ -55,10 +87,10 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    pub fn new(app: App, tenant: Tenant, export: Export) -> Self {
+    pub fn new(app: App, reader: Reader, export: Export, tally: Arc<Tally>) -> Self {
         // One waits in the channel beside the one that is on its way.
         let (out, ready) = mpsc::channel(0);
-        let work = Box::pin(async move { write(&app, &tenant, &export, out).await });
+        let work = Box::pin(async move { write(&app, &reader, &export, out, &tally).await });
         Self { work: Some(work), ready, failed: None }
     }
 }
@@ -88,13 +120,20 @@ impl Stream for Chunks {
     }
 }
 
-async fn write(app: &App, tenant: &Tenant, export: &Export, out: Sender<Bytes>) -> Result<(), Error> {
-    let mut writer = Writer { form: &export.form, left: export.limit, text: Vec::new(), out };
+async fn write(
+    app: &App,
+    reader: &Reader,
+    export: &Export,
+    out: Sender<Bytes>,
+    tally: &Tally,
+) -> Result<(), Error> {
+    let mut writer = Writer { form: &export.form, left: export.limit, text: Vec::new(), out, tally };
     if let Form::Csv(cells) = &export.form {
         cells.push_csv_head(&mut writer.text);
     }
+    let filter = reader.confine(&export.filter);
     let scan = Scan {
-        filter: &export.filter,
+        filter: &filter,
         copies: Copies::PassedOver,
         order: Order::Newest,
         after: None,
@@ -104,7 +143,7 @@ async fn write(app: &App, tenant: &Tenant, export: &Export, out: Sender<Bytes>) 
     };
     let mut stats = Stats::default();
     // A second try would write rows twice.
-    let done = scan::run(app, tenant, &scan, &mut writer, &mut stats, true).await?;
+    let done = scan::run(app, &scan, &mut writer, &mut stats, true).await?;
     let full = writer.left == Some(0);
     writer.pause().await?;
     let rest = std::mem::take(&mut writer.text);
@@ -123,6 +162,7 @@ struct Writer<'e> {
     left: Option<u64>,
     text: Vec<u8>,
     out: Sender<Bytes>,
+    tally: &'e Tally,
 }
 
 impl Writer<'_> {
@@ -132,6 +172,7 @@ impl Writer<'_> {
             Some(left) => *left -= 1,
             None => {}
         }
+        self.tally.records.fetch_add(1, Ordering::Relaxed);
         match self.form {
             Form::Lines => self.text.extend_from_slice(line.as_bytes()),
             Form::Fields(cells) => cells.push_json(line, &mut self.text)?,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    App, Error,
+    App, Error, Reader,
     fresh::{self, Copies},
     ingest,
     scan::{self, Stats, Vanished},
@@ -21,7 +21,15 @@ use crate::{
     ports::{CatalogEntry, PortError},
 };
 
-pub async fn find(app: &App, tenant: &Tenant, id: Uuid) -> Result<Option<Stored>, Error> {
+/// The record, if there is one that the reader may see.
+pub async fn find(app: &App, reader: &Reader, id: Uuid) -> Result<Option<Stored>, Error> {
+    match of_tenant(app, reader.tenant(), id).await? {
+        Some(stored) if reader.sees(&stored.line)? => Ok(Some(stored)),
+        _ => Ok(None),
+    }
+}
+
+async fn of_tenant(app: &App, tenant: &Tenant, id: Uuid) -> Result<Option<Stored>, Error> {
     let mut stats = Stats::default();
     let mut found = None;
     let look = |text: &[u8], _: &mut Stats| pick(text, id, &mut found);

@@ -32,10 +32,12 @@ const COUNTER_BITS: u32 = 20;
 /// read as its rejection: they are taken one at a time, because a batch of trees takes up to 60 times the
 /// memory of its text.
 #[derive(Clone, Debug)]
-pub struct Batch<I> {
+pub struct Batch<'a, I> {
     pub records: I,
     pub source: SourceType,
     pub key: Option<RequestKey>,
+    /// The services that the sender may write; all when absent.
+    pub services: Option<&'a [String]>,
 }
 
 /// What became of it.
@@ -48,14 +50,15 @@ pub struct Taken {
 }
 
 /// Stores what is good of a batch. When this returns, every id in it is durable and can be found.
-pub async fn ingest<'a, I>(app: &App, tenant: &Tenant, sent: Batch<I>) -> Result<Taken, Error>
+pub async fn ingest<'a, I>(app: &App, tenant: &Tenant, sent: Batch<'_, I>) -> Result<Taken, Error>
 where
     I: IntoIterator<Item = Result<Raw<'a>, Rejection>>,
 {
     let known = configs::known_or_last(app, tenant).await;
     let received_at = app.now();
     let first_id = first_id(received_at, app.random.bits());
-    let (blocks, count, mut taken) = encode(sent.records, sent.source, first_id, received_at, &known)?;
+    let rules = Rules { known: &known, services: sent.services };
+    let (blocks, count, mut taken) = encode(sent.records, sent.source, first_id, received_at, &rules)?;
     if count == 0 {
         return Ok(taken);
     }
@@ -65,6 +68,22 @@ where
     let (first_id, count) = keep(app, tenant, &header, message).await?;
     taken.ids = (0..count as usize).map(|nth| nth_id(first_id, nth)).collect();
     Ok(taken)
+}
+
+/// What decides about a record besides the record.
+struct Rules<'a> {
+    known: &'a configs::Known,
+    services: Option<&'a [String]>,
+}
+
+impl Rules<'_> {
+    fn check(&self, service: &str) -> Result<(), Rejection> {
+        if self.services.is_none_or(|own| own.iter().any(|own| own == service)) {
+            return Ok(());
+        }
+        let message = format!("this key is not for the service {service:?}");
+        Err(Rejection::of_field(Rejection::SERVICE_NOT_ALLOWED, "service", message))
+    }
 }
 
 /// A block with its retention class.
@@ -78,8 +97,9 @@ fn encode<'a>(
     source: SourceType,
     first_id: Uuid,
     received_at: Timestamp,
-    known: &configs::Known,
+    rules: &Rules<'_>,
 ) -> Result<(Vec<Block>, u32, Taken), Error> {
+    let known = rules.known;
     let max_age_ms = |service: &str| u64::from(known.ttl_days(service)) * retention::DAY_MS.unsigned_abs();
     let context = normalise::Context { received_at, max_age_ms: &max_age_ms, source };
     let mut classes: BTreeMap<u32, rows::Encoder> = BTreeMap::new();
@@ -88,18 +108,23 @@ fn encode<'a>(
     for (index, raw) in raw.into_iter().enumerate() {
         let id = nth_id(first_id, count as usize);
         let pushed = match raw {
-            Ok(Raw::Plain(plain)) => {
+            Ok(Raw::Plain(plain)) if rules.services.is_none() => {
                 let encoder = classes.entry(known.ttl_days(plain.service())).or_default();
                 match encoder.push_written(|row| plain.write(id, &context, row)) {
                     Some(pushed) => Ok(pushed),
                     // The long way tells what is wrong with it.
                     None => match batch::parse_record(plain.json) {
-                        Ok(raw) => push(&mut classes, known, raw, id, &context)?,
+                        Ok(raw) => push(&mut classes, rules, raw, id, &context)?,
                         Err(rejection) => Err(rejection),
                     },
                 }
             }
-            Ok(Raw::Parsed(raw)) => push(&mut classes, known, raw, id, &context)?,
+            // The stored form of its service is what counts.
+            Ok(Raw::Plain(plain)) => match batch::parse_record(plain.json) {
+                Ok(raw) => push(&mut classes, rules, raw, id, &context)?,
+                Err(rejection) => Err(rejection),
+            },
+            Ok(Raw::Parsed(raw)) => push(&mut classes, rules, raw, id, &context)?,
             Err(rejection) => Err(rejection),
         };
         match pushed {
@@ -117,7 +142,7 @@ fn encode<'a>(
 /// The long way of a record: as a tree.
 fn push(
     classes: &mut BTreeMap<u32, rows::Encoder>,
-    known: &configs::Known,
+    rules: &Rules<'_>,
     raw: RawRecord,
     id: Uuid,
     context: &normalise::Context<'_>,
@@ -126,7 +151,10 @@ fn push(
         Ok(record) => record,
         Err(rejection) => return Ok(Err(rejection)),
     };
-    Ok(Ok(classes.entry(known.ttl_days(&record.service)).or_default().push(&record)?))
+    if let Err(rejection) = rules.check(&record.service) {
+        return Ok(Err(rejection));
+    }
+    Ok(Ok(classes.entry(rules.known.ttl_days(&record.service)).or_default().push(&record)?))
 }
 
 fn too_long(row_bytes: usize) -> Rejection {

@@ -1,6 +1,9 @@
 //! The use cases: what the service does, one verb a file, over ports. No HTTP words, no platform types.
 
+pub mod access;
+pub mod accounts;
 pub mod aggregate;
+pub mod audit;
 pub mod configs;
 pub mod context;
 pub mod error;
@@ -11,6 +14,8 @@ pub mod fresh;
 pub mod health;
 pub mod ingest;
 pub mod jobs;
+pub mod purge;
+pub mod reader;
 pub mod rebuild;
 pub mod scan;
 pub mod search;
@@ -23,10 +28,14 @@ pub mod trace;
 use std::sync::Arc;
 
 pub use error::Error;
+pub use reader::{Confined, Reader};
 
 use crate::{
     engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
-    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Partitions, Random, Scanners, ShardName, Shards},
+    ports::{
+        Accounts, Background, Catalog, Clock, Copies, Journal, Meter, ObjectStore, Partitions, Random,
+        Scanners, ShardName, Shards,
+    },
 };
 
 /// Reads and requests under way at once: the platform lets six wait for their answers.
@@ -45,6 +54,11 @@ pub struct App {
     pub random: Arc<dyn Random>,
     pub meter: Arc<dyn Meter>,
     pub journal: Arc<dyn Journal>,
+    pub accounts: Arc<dyn Accounts>,
+    pub copies: Arc<dyn Copies>,
+    pub background: Arc<dyn Background>,
+    pub access: Arc<access::Cache>,
+    pub audit: Arc<audit::Pending>,
     pub configs: Arc<configs::Cache>,
     pub health: Arc<health::Cache>,
     pub segments: Arc<scan::Cache>,

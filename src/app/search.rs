@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub use relevance::{Weighed, WeighedPart};
 
 use super::{
-    App, Error,
+    App, Error, Reader,
     fresh::Copies,
     scan::{self, Scan, Sink, Stats, Vanished},
 };
@@ -15,7 +15,6 @@ use crate::engine::{
     block::{Block, rows::Row},
     query::{Collector, Cursor, Filter, Mask, Order, Position},
     record::timestamp::Timestamp,
-    tenant::Tenant,
 };
 
 /// Rows a page holds at the most.
@@ -69,14 +68,14 @@ pub struct Page {
     pub stats: Stats,
 }
 
-pub async fn search(app: &App, tenant: &Tenant, search: &Search) -> Result<Page, Error> {
+pub async fn search(app: &App, reader: &Reader, search: &Search) -> Result<Page, Error> {
     let began = app.clock.now_ms();
     let mut nth = 1;
     loop {
         let last_try = nth >= scan::MAX_TRIES;
         let page = match search.sort {
-            Sort::By(order) => by_time(app, tenant, search, order, last_try).await?,
-            Sort::Relevance => relevance::search(app, tenant, search, last_try).await?,
+            Sort::By(order) => by_time(app, reader, search, order, last_try).await?,
+            Sort::Relevance => relevance::search(app, reader, search, last_try).await?,
         };
         if let Ok(mut page) = page {
             page.stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
@@ -90,19 +89,20 @@ pub async fn search(app: &App, tenant: &Tenant, search: &Search) -> Result<Page,
 /// says that it is not whole.
 async fn by_time(
     app: &App,
-    tenant: &Tenant,
+    reader: &Reader,
     search: &Search,
     order: Order,
     last_try: bool,
 ) -> Result<Result<Page, Vanished>, Error> {
     let mut stats = Stats::default();
-    let mut filter = search.filter.clone();
+    let mut time = search.filter.time;
     if let Some(after) = search.after {
         match order {
-            Order::Newest => filter.time.end = filter.time.end.min(after.time),
-            Order::Oldest => filter.time.start = filter.time.start.max(after.time),
+            Order::Newest => time.end = time.end.min(after.time),
+            Order::Oldest => time.start = time.start.max(after.time),
         }
     }
+    let filter = reader.confine(&search.filter).within(time);
     let mut page =
         First { rows: Collector::new(order, search.offset + search.limit + 1), after: search.after };
     let scan = Scan {
@@ -114,7 +114,7 @@ async fn by_time(
         stops_early: true,
         spreads: false,
     };
-    let Ok(cut_at) = scan::run(app, tenant, &scan, &mut page, &mut stats, last_try).await? else {
+    let Ok(cut_at) = scan::run(app, &scan, &mut page, &mut stats, last_try).await? else {
         return Ok(Err(Vanished));
     };
     if let Some(time) = cut_at {

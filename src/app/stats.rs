@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    App, Error, configs,
+    App, Error, Reader, configs,
     fresh::{self, Copies},
     scan::{self, Segments, Stats},
 };
@@ -12,14 +12,14 @@ use crate::engine::{
     block::{Rollup, ServiceSummary, Summary, summary},
     query::TimeRange,
     record::timestamp::Timestamp,
-    tenant::Tenant,
 };
 
 const HOUR_MINUTES: u32 = 60;
 const HOURS: u32 = 24;
 
-/// Every service of a tenant. `partial` when something could not be counted.
-pub async fn services(app: &App, tenant: &Tenant) -> Result<(Summary, bool), Error> {
+/// Every service that the reader may see. `partial` when something could not be counted.
+pub async fn services(app: &App, reader: &Reader) -> Result<(Summary, bool), Error> {
+    let tenant = reader.tenant();
     let mut all = Summary::new();
     let mut stats = Stats::default();
     let count = |text: &[u8], _: &mut Stats| {
@@ -43,6 +43,7 @@ pub async fn services(app: &App, tenant: &Tenant) -> Result<(Summary, bool), Err
             }
         }
     }
+    all.retain(|service, _| reader.sees_service(service));
     Ok((all, partial))
 }
 
@@ -56,9 +57,10 @@ pub struct ServiceStats {
     pub partial: bool,
 }
 
-pub async fn service(app: &App, tenant: &Tenant, service: &str) -> Result<ServiceStats, Error> {
+pub async fn service(app: &App, reader: &Reader, service: &str) -> Result<ServiceStats, Error> {
     configs::check_service(service)?;
-    let (services, partial) = services(app, tenant).await?;
+    let tenant = reader.tenant();
+    let (services, partial) = services(app, reader).await?;
     let total = services.get(service).cloned();
 
     let this_hour = summary::minute(app.now()) / HOUR_MINUTES;
@@ -78,7 +80,7 @@ pub async fn service(app: &App, tenant: &Tenant, service: &str) -> Result<Servic
     let mut unflushed = Rollup::default();
     let count = |text: &[u8], _: &mut Stats| {
         scan::for_each_row(text, |row| {
-            if row.head.service == service {
+            if row.head.service == service && reader.sees_service(service) {
                 unflushed.count(service, row.head.level, row.head.timestamp);
             }
             Ok(())
@@ -90,7 +92,8 @@ pub async fn service(app: &App, tenant: &Tenant, service: &str) -> Result<Servic
     let mut segments = Segments::new(app, tenant, range).with_rollups();
     while let Some(entry) = segments.next(&fresh, &mut stats).await? {
         match &entry.rollup {
-            Some(rollup) => add(rollup),
+            Some(rollup) if reader.sees_service(service) => add(rollup),
+            Some(_) => {}
             None => unknown = true,
         }
     }

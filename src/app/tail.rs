@@ -25,7 +25,7 @@ pub async fn take(app: &App, tenant: &Tenant, items: &[String]) -> Result<(), Er
     while let Some(first) = records.next() {
         let chunk =
             iter::once(first).chain(records.by_ref().take(CHUNK - 1)).map(|record| Ok(Raw::Parsed(record)));
-        let batch = ingest::Batch { records: chunk, source: SourceType::Tail, key: None };
+        let batch = ingest::Batch { records: chunk, source: SourceType::Tail, key: None, services: None };
         let taken = ingest::ingest(app, tenant, batch).await?;
         for (_, rejection) in taken.rejected {
             app.journal.error(&format!("a record of a trace item was not taken: {rejection}"));

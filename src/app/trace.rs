@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{
-    App, Error,
+    App, Error, Reader,
     search::{self, Page, Search},
 };
 use crate::engine::{
     block::{Corrupt, words},
     query::{Expr, Field, Filter, Match, Test, TimeRange},
     record::{model::Level, row::RowHead, timestamp::Timestamp},
-    tenant::Tenant,
 };
 
 /// What can be told of the records of a page.
@@ -42,8 +41,8 @@ pub fn filter(id: &str) -> Filter {
     Filter { time: TimeRange::ALL, expr: Expr::or(vec![of("trace_id"), of("correlation_id")]) }
 }
 
-pub async fn trace(app: &App, tenant: &Tenant, asked: &Search) -> Result<(Page, Summary), Error> {
-    let page = search::search(app, tenant, asked).await?;
+pub async fn trace(app: &App, reader: &Reader, asked: &Search) -> Result<(Page, Summary), Error> {
+    let page = search::search(app, reader, asked).await?;
     let mut summary = Summary { logs: page.rows.len(), ..Summary::default() };
     for row in &page.rows {
         let head = RowHead::parse(&row.line).map_err(|error| Corrupt::damaged("row", error))?;

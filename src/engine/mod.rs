@@ -1,5 +1,6 @@
 //! The pure part: formats, rules and policies. No async, no I/O, no clock, no randomness, no globals.
 
+pub mod account;
 pub mod auth;
 pub mod block;
 pub mod config;

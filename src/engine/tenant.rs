@@ -3,7 +3,11 @@
 
 use std::fmt;
 
-/// A tenant's name: 1 to 63 lower-case letters, digits and inner hyphens.
+/// Ends the name of a tenant's audit stream. No tenant's own name has an underscore.
+const AUDIT: &str = "_audit";
+
+/// A tenant's name: 1 to 63 lower-case letters, digits and inner hyphens; or the audit stream of one, whose name
+/// nobody can ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tenant(String);
 
@@ -11,6 +15,7 @@ impl Tenant {
     /// The tenant of the deployment's own key.
     pub const DEFAULT: &'static str = "default";
 
+    /// A name that somebody gave.
     pub fn parse(name: &str) -> Option<Self> {
         let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
         let bytes = name.as_bytes();
@@ -22,8 +27,31 @@ impl Tenant {
         valid.then(|| Self(name.to_owned()))
     }
 
+    /// A name that the service wrote itself: a tenant's, or that of its audit stream.
+    pub fn stored(name: &str) -> Option<Self> {
+        match name.strip_suffix(AUDIT) {
+            Some(of) => Self::parse(of).map(|tenant| tenant.audit()),
+            None => Self::parse(name),
+        }
+    }
+
     pub fn default_tenant() -> Self {
         Self(Self::DEFAULT.to_owned())
+    }
+
+    /// The tenant's audit stream: stored beside its logs in all things like another tenant's, so that no query,
+    /// statistic or retention of its logs can meet it.
+    #[must_use]
+    pub fn audit(&self) -> Self {
+        if self.is_audit() { self.clone() } else { Self(format!("{}{AUDIT}", self.0)) }
+    }
+
+    pub fn is_audit(&self) -> bool {
+        self.0.ends_with(AUDIT)
+    }
+
+    pub fn is_default(&self) -> bool {
+        self.0 == Self::DEFAULT
     }
 
     pub fn as_str(&self) -> &str {
@@ -46,8 +74,20 @@ mod tests {
         for good in ["default", "a", "acme-2", "0"] {
             assert_eq!(Tenant::parse(good).map(|t| t.to_string()), Some(good.to_owned()));
         }
-        for bad in ["", "-a", "a-", "A", "a/b", "a.b", "a b", "ä", &"x".repeat(64)] {
+        for bad in ["", "-a", "a-", "A", "a/b", "a.b", "a b", "a_b", "a_audit", "ä", &"x".repeat(64)] {
             assert_eq!(Tenant::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_audit_stream_is_read_from_storage_and_from_nowhere_else() {
+        let audit = Tenant::default_tenant().audit();
+        assert_eq!(audit.as_str(), "default_audit");
+        assert_eq!(audit.audit(), audit);
+        assert_eq!(Tenant::stored("default_audit"), Some(audit));
+        assert_eq!(Tenant::stored("acme"), Tenant::parse("acme"));
+        for bad in ["_audit", "a_audit_audit", "A_audit", "a_b"] {
+            assert_eq!(Tenant::stored(bad), None, "{bad}");
         }
     }
 }

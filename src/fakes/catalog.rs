@@ -15,7 +15,7 @@ use crate::{
     },
     ports::{
         Catalog, CatalogEntry, PortError,
-        catalog::{After, Only, WalkFrom},
+        catalog::{After, Erased, Only, WalkFrom},
         partitions::Partition,
     },
 };
@@ -321,6 +321,31 @@ impl Catalog for FakeCatalog {
     async fn put_service_config(&self, tenant: &Tenant, config: &ServiceConfig) -> Result<(), PortError> {
         self.run("catalog.put_service_config", |tables| {
             tables.configs.insert((tenant.to_string(), config.service.clone()), config.clone());
+        })
+    }
+
+    async fn erase(&self, tenant: &Tenant) -> Result<Erased, PortError> {
+        self.run("catalog.erase", |tables| {
+            let mut erased = Erased::default();
+            let is_own = |place: &Place| place.0 == tenant.as_str();
+            tables.segments.retain(|place, kept| {
+                if is_own(place) {
+                    erased.segments += 1;
+                    erased.rows += kept.entry.rows;
+                    erased.size_bytes += kept.entry.size_bytes;
+                }
+                !is_own(place)
+            });
+            let replaced: Vec<String> =
+                tables.replaced.keys().filter(|place| is_own(place)).map(|place| place.2.clone()).collect();
+            tables.removals.retain(|key, _| !replaced.contains(key));
+            tables.replaced.retain(|place, _| !is_own(place));
+            tables.partitions.retain(|(owner, _), _| owner != tenant.as_str());
+            tables.last_index.remove(tenant.as_str());
+            tables.epochs.remove(tenant.as_str());
+            tables.spooled.retain(|_, owner| owner != tenant.as_str());
+            tables.configs.retain(|(owner, _), _| owner != tenant.as_str());
+            erased
         })
     }
 

@@ -1,6 +1,7 @@
 //! The platform in memory, for tests: ports that count what they are asked, can be told to fail before
 //! or after a write took effect, and a clock that is turned by hand.
 
+mod accounts;
 mod catalog;
 mod objects;
 mod partitions;

@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
+    accounts::{FakeAccounts, FakeBackground, FakeCopies},
     catalog::FakeCatalog,
     objects::FakeObjects,
     shards::FakeShards,
@@ -76,6 +77,11 @@ impl FakeScanners {
             indexes: Arc::default(),
             rollups: Arc::default(),
             partitions: self.catalog.clone(),
+            accounts: Arc::new(FakeAccounts::new(self.inner.clone())),
+            copies: Arc::new(FakeCopies::new(self.inner.clone())),
+            background: Arc::new(FakeBackground::default()),
+            access: Arc::default(),
+            audit: Arc::default(),
         };
         running.insert(name.clone(), app.clone());
         Ok(app)

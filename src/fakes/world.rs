@@ -10,7 +10,13 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{catalog::FakeCatalog, objects::FakeObjects, scanners::FakeScanners, shards::FakeShards};
+use super::{
+    accounts::{FakeAccounts, FakeBackground, FakeCopies},
+    catalog::FakeCatalog,
+    objects::FakeObjects,
+    scanners::FakeScanners,
+    shards::FakeShards,
+};
 use crate::{
     app::App,
     engine::config::Settings,
@@ -25,6 +31,9 @@ pub struct World {
     pub catalog: Arc<FakeCatalog>,
     pub shards: Arc<FakeShards>,
     pub scanners: Arc<FakeScanners>,
+    pub accounts: Arc<FakeAccounts>,
+    pub copies: Arc<FakeCopies>,
+    pub background: Arc<FakeBackground>,
 }
 
 /// What every part shares.
@@ -107,7 +116,11 @@ impl World {
         let catalog = Arc::new(FakeCatalog::new(inner.clone()));
         let shards = Arc::new(FakeShards::new(inner.clone(), catalog.clone(), objects.clone()));
         let scanners = FakeScanners::new(inner.clone(), catalog.clone(), objects.clone(), shards.clone());
-        Self { inner, objects, catalog, shards, scanners: Arc::new(scanners) }
+        let accounts = Arc::new(FakeAccounts::new(inner.clone()));
+        let copies = Arc::new(FakeCopies::new(inner.clone()));
+        let scanners = Arc::new(scanners);
+        let background = Arc::default();
+        Self { inner, objects, catalog, shards, scanners, accounts, copies, background }
     }
 
     /// The service in this world, with the key `key` and variables as given.
@@ -128,6 +141,11 @@ impl World {
             meter: clock.clone(),
             journal: clock.clone(),
             clock,
+            accounts: self.accounts.clone(),
+            copies: self.copies.clone(),
+            background: self.background.clone(),
+            access: Arc::default(),
+            audit: Arc::default(),
             configs: Arc::default(),
             health: Arc::default(),
             segments: Arc::default(),

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{self, App},
-    engine::wire::{batch::ParseError, body::BodyError},
+    engine::{
+        auth::Permission,
+        wire::{batch::ParseError, body::BodyError},
+    },
 };
 
 /// An answer that is `{"error":{"code","message","details","request_id"}}`.
@@ -38,6 +41,19 @@ impl Error {
     );
     pub(super) const WRONG_KEY: Self =
         Self::fixed(StatusCode::FORBIDDEN, "forbidden", "this key is not valid here");
+    pub(super) const OTHER_HOST: Self =
+        Self::fixed(StatusCode::FORBIDDEN, "wrong_host", "this host is another tenant's than the key's");
+    pub(super) const WRONG_ADDRESS: Self =
+        Self::fixed(StatusCode::FORBIDDEN, "wrong_address", "this key may not be used from this address");
+    pub(super) const OTHER_SERVICE: Self =
+        Self::fixed(StatusCode::FORBIDDEN, "service_not_allowed", "this key is not for this service");
+    pub(super) const OTHER_ORIGIN: Self = Self::fixed(
+        StatusCode::FORBIDDEN,
+        "origin_not_allowed",
+        "the tenant's allowedOrigins do not have this origin",
+    );
+    pub(super) const ANALYTICS_OFF: Self =
+        Self::fixed(StatusCode::FORBIDDEN, "analytics_disabled", "the tenant has switched analytics off");
     pub(super) const NO_KEY_SET: Self = Self::fixed(
         StatusCode::SERVICE_UNAVAILABLE,
         "not_configured",
@@ -46,6 +62,25 @@ impl Error {
 
     const fn fixed(status: StatusCode, code: &'static str, message: &'static str) -> Self {
         Self { status, code, message: std::borrow::Cow::Borrowed(message), field: None, position: None }
+    }
+
+    pub(super) fn not_allowed(need: Permission, role: &str) -> Self {
+        let message = format!("this needs the permission {}, which the role {role:?} has not", need.as_str());
+        Self {
+            status: StatusCode::FORBIDDEN,
+            code: "not_allowed",
+            message: message.into(),
+            field: None,
+            position: None,
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        self.code
     }
 
     pub(super) fn invalid(code: &'static str, field: &str, message: impl Into<String>) -> Self {
@@ -63,6 +98,8 @@ impl Error {
         let status = match &error {
             app::Error::Invalid { .. } => StatusCode::BAD_REQUEST,
             app::Error::NotFound(_) => StatusCode::NOT_FOUND,
+            app::Error::Denied { .. } => StatusCode::FORBIDDEN,
+            app::Error::Conflict { .. } => StatusCode::CONFLICT,
             app::Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             app::Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             app::Error::Corrupt(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -71,6 +108,12 @@ impl Error {
         match error {
             app::Error::Invalid { code, field, message } => {
                 Self { status, code, message: message.into(), field, position: None }
+            }
+            app::Error::Denied { code, .. } => {
+                Self { status, code, message: message.into(), field: None, position: None }
+            }
+            app::Error::Conflict { code, field, .. } => {
+                Self { status, code, message: message.into(), field: Some(field), position: None }
             }
             app::Error::NotFound(_) => {
                 Self { status, code: "not_found", message: message.into(), field: None, position: None }

@@ -1,11 +1,13 @@
 //! The HTTP surface: extract, authorise, call a use case, answer. No storage, no rules of the service.
 
-mod auth;
+mod admin;
 mod body;
 mod error;
+mod gate;
 mod ops;
 mod params;
+mod request_id;
 mod router;
 mod v1;
 
-pub use router::{router, unreadable};
+pub use router::{policy, router, unreadable};

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::{self, App},
-    engine::auth::Principal,
+    engine::auth::{Permission, Principal},
     ports::Counts,
 };
 
@@ -49,7 +49,7 @@ pub(super) async fn state(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
 ) -> Result<Response, Error> {
-    let state = app::state::read(&app, &who.tenant).await.map_err(|error| Error::of(&app, error))?;
+    let state = app::state::read(&app, who.tenant()).await.map_err(|error| Error::of(&app, error))?;
     Ok(json_answer(StatusCode::OK, &json!(state)))
 }
 
@@ -85,13 +85,16 @@ pub(super) async fn act(
     let failed = |error| Error::of(&app, error);
     match action.action_id.as_str() {
         "flush" => {
-            let flushed = app::flush::flush(&app, &who.tenant).await.map_err(failed)?;
+            let flushed = app::flush::flush(&app, who.tenant()).await.map_err(failed)?;
             Ok(json_answer(
                 StatusCode::OK,
                 &json!({ "actionId": "flush", "status": "done", "result": flushed }),
             ))
         }
         "rebuild-catalog" => {
+            if !who.may(Permission::OperateDeployment) {
+                return Err(Error::not_allowed(Permission::OperateDeployment, &who.identity().role));
+            }
             let rebuilt = app::rebuild::rebuild(&app, action.behind.as_deref()).await.map_err(failed)?;
             let mut answer = json!({ "actionId": "rebuild-catalog", "status": "done", "result": rebuilt });
             if let (Some(next), Value::Object(fields)) = (&rebuilt.next, &mut answer) {
@@ -109,15 +112,16 @@ pub(super) async fn act(
 
 /// This isolate's counters, for Prometheus.
 pub(super) async fn metrics(State(app): State<App>) -> Response {
-    let text = exposition(&app.meter.counts());
+    let text = exposition(&app.meter.counts(), app.audit.lost());
     let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 
-fn exposition(counts: &Counts) -> String {
-    let Value::Object(counts) = json!(counts) else { return String::new() };
+fn exposition(counts: &Counts, audit_records_lost: u64) -> String {
+    let Value::Object(mut counts) = json!(counts) else { return String::new() };
+    counts.insert("audit_records_lost".into(), json!(audit_records_lost));
     let lines = counts.iter().map(|(name, value)| {
         let name = format!("timberline_{name}_total");
         format!(

@@ -1,52 +1,131 @@
-//! The table of contents of the service.
+//! The table of contents of the service: every route, and what a caller must be allowed to do there. There is no way to
+//! add a route without saying that.
 
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, header},
+    handler::Handler,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
-    response::Response,
-    routing::{get, post},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, get, on},
 };
 
-use super::{auth, error::Error, ops, v1};
-use crate::app::App;
+use super::{
+    admin,
+    error::Error,
+    gate::{self, Gate},
+    ops,
+    request_id::RequestId,
+    v1,
+};
+use crate::{
+    app::{App, access},
+    engine::{
+        account::domain::host_name,
+        auth::Permission::{
+            self, ActOnService, ManageAccess, ManageTenants, OperateDeployment, ReadAudit, ReadConfig,
+            ReadLogs, ReadService, WriteConfig, WriteLogs,
+        },
+        tenant::Tenant,
+    },
+};
+
+/// A route and what it asks for.
+struct Route {
+    method: Method,
+    path: &'static str,
+    need: Permission,
+    is_analytics: bool,
+    handler: MethodRouter<App>,
+}
+
+type Verb = (Method, MethodFilter);
+const GET: Verb = (Method::GET, MethodFilter::GET);
+const POST: Verb = (Method::POST, MethodFilter::POST);
+const PUT: Verb = (Method::PUT, MethodFilter::PUT);
+const PATCH: Verb = (Method::PATCH, MethodFilter::PATCH);
+const DELETE: Verb = (Method::DELETE, MethodFilter::DELETE);
+
+fn route<H, T>((method, filter): Verb, path: &'static str, need: Permission, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    Route { method, path, need, is_analytics: false, handler: on(filter, handler) }
+}
+
+/// Of counts and charts.
+fn analytics(route: Route) -> Route {
+    Route { is_analytics: true, ..route }
+}
+
+/// Every route behind the gate.
+fn routes() -> Vec<Route> {
+    vec![
+        route(POST, "/logs", WriteLogs, v1::ingest::one),
+        route(POST, "/api/v1/logs", WriteLogs, v1::ingest::one),
+        route(POST, "/api/v1/logs/ingest", WriteLogs, v1::ingest::one),
+        route(POST, "/api/v1/logs/batch", WriteLogs, v1::ingest::batch),
+        route(POST, "/api/v1/logs/ingest/batch", WriteLogs, v1::ingest::batch),
+        route(GET, "/logs", ReadLogs, v1::read::list),
+        route(GET, "/api/v1/logs", ReadLogs, v1::read::list),
+        route(GET, "/logs/search", ReadLogs, v1::read::list),
+        route(POST, "/logs/search", ReadLogs, v1::search::search),
+        route(GET, "/api/v1/logs/search", ReadLogs, v1::read::list),
+        route(POST, "/api/v1/logs/search", ReadLogs, v1::search::search),
+        route(GET, "/api/v1/logs/export", ReadLogs, v1::export::export),
+        route(GET, "/api/v1/logs/recent/{service}", ReadLogs, v1::read::recent),
+        route(GET, "/api/v1/logs/services", ReadLogs, v1::stats::services),
+        route(GET, "/api/v1/logs/stats/{service}", ReadLogs, v1::stats::service),
+        route(GET, "/api/v1/logs/{id}", ReadLogs, v1::read::one),
+        route(GET, "/api/v1/logs/{id}/full", ReadLogs, v1::read::full),
+        route(GET, "/api/v1/logs/{id}/context", ReadLogs, v1::read::context),
+        route(GET, "/api/v1/logs/logs/{id}", ReadLogs, v1::read::one),
+        route(GET, "/api/v1/logs/logs/{id}/full", ReadLogs, v1::read::full),
+        route(GET, "/api/v1/trace/{id}", ReadLogs, v1::read::trace),
+        analytics(route(GET, "/api/v1/stats", ReadLogs, v1::aggregate::stats)),
+        analytics(route(GET, "/api/v1/histogram", ReadLogs, v1::aggregate::histogram)),
+        analytics(route(GET, "/api/v1/facets", ReadLogs, v1::aggregate::facets)),
+        analytics(route(GET, "/api/v1/fields", ReadLogs, v1::aggregate::fields)),
+        route(GET, "/api/v1/logs/configs", ReadConfig, v1::config::list),
+        route(GET, "/api/v1/logs/config/{service}", ReadConfig, v1::config::get),
+        route(PUT, "/api/v1/logs/config/{service}", WriteConfig, v1::config::put),
+        route(GET, "/admin/self-healing", ReadService, ops::state),
+        route(POST, "/admin/self-healing/actions", ActOnService, ops::act),
+        route(GET, "/admin/audit", ReadAudit, admin::audit::list),
+        route(GET, "/admin/roles", ReadConfig, admin::roles::list),
+        route(PUT, "/admin/roles/{name}", ManageAccess, admin::roles::put),
+        route(DELETE, "/admin/roles/{name}", ManageAccess, admin::roles::delete),
+        route(POST, "/admin/keys", ManageAccess, admin::keys::create),
+        route(GET, "/admin/keys", ManageAccess, admin::keys::list),
+        route(POST, "/admin/keys/{id}/rotate", ManageAccess, admin::keys::rotate),
+        route(DELETE, "/admin/keys/{id}", ManageAccess, admin::keys::revoke),
+        route(POST, "/admin/domains", ManageTenants, admin::domains::create),
+        route(GET, "/admin/domains", ManageTenants, admin::domains::list),
+        route(GET, "/admin/domains/{domain}", ManageTenants, admin::domains::one),
+        route(PATCH, "/admin/domains/{domain}", ManageTenants, admin::domains::change),
+        route(DELETE, "/admin/domains/{domain}", ManageTenants, admin::domains::delete),
+        route(GET, "/metrics", OperateDeployment, ops::metrics),
+    ]
+}
+
+/// The routes behind the gate as they are enforced: method, path, and the permission that each asks for.
+pub fn policy() -> Vec<(Method, &'static str, Permission)> {
+    routes().into_iter().map(|route| (route.method, route.path, route.need)).collect()
+}
 
 /// Every route of the service.
 pub fn router(app: App) -> Router {
-    let open = Router::new()
-        .route("/health", get(ops::health))
-        .method_not_allowed_fallback(async || Error::METHOD_NOT_ALLOWED);
-    let keyed = Router::new()
-        .route("/logs", post(v1::ingest::one).get(v1::read::list))
-        .route("/api/v1/logs", post(v1::ingest::one).get(v1::read::list))
-        .route("/api/v1/logs/ingest", post(v1::ingest::one))
-        .route("/api/v1/logs/batch", post(v1::ingest::batch))
-        .route("/api/v1/logs/ingest/batch", post(v1::ingest::batch))
-        .route("/logs/search", get(v1::read::list).post(v1::search::search))
-        .route("/api/v1/logs/search", get(v1::read::list).post(v1::search::search))
-        .route("/api/v1/logs/export", get(v1::export::export))
-        .route("/api/v1/logs/recent/{service}", get(v1::read::recent))
-        .route("/api/v1/logs/services", get(v1::stats::services))
-        .route("/api/v1/logs/stats/{service}", get(v1::stats::service))
-        .route("/api/v1/logs/configs", get(v1::config::list))
-        .route("/api/v1/logs/config/{service}", get(v1::config::get).put(v1::config::put))
-        .route("/api/v1/logs/{id}", get(v1::read::one))
-        .route("/api/v1/logs/{id}/full", get(v1::read::full))
-        .route("/api/v1/logs/{id}/context", get(v1::read::context))
-        .route("/api/v1/trace/{id}", get(v1::read::trace))
-        .route("/api/v1/logs/logs/{id}", get(v1::read::one))
-        .route("/api/v1/logs/logs/{id}/full", get(v1::read::full))
-        .route("/api/v1/stats", get(v1::aggregate::stats))
-        .route("/api/v1/histogram", get(v1::aggregate::histogram))
-        .route("/api/v1/facets", get(v1::aggregate::facets))
-        .route("/api/v1/fields", get(v1::aggregate::fields))
-        .route("/admin/self-healing", get(ops::state))
-        .route("/admin/self-healing/actions", post(ops::act))
-        .route("/metrics", get(ops::metrics))
+    let open = Router::new().route("/health", get(ops::health));
+    let gated = routes().into_iter().fold(open, |router, route| {
+        let gate =
+            Gate { app: app.clone(), path: route.path, need: route.need, is_analytics: route.is_analytics };
+        let layer = middleware::from_fn_with_state(gate, gate::gate);
+        router.route(route.path, route.handler.route_layer(layer))
+    });
+    gated
         .method_not_allowed_fallback(async || Error::METHOD_NOT_ALLOWED)
-        .route_layer(middleware::from_fn_with_state(app.clone(), auth::require_key));
-    open.merge(keyed)
         .fallback(async || Error::NO_ROUTE)
         .layer(middleware::from_fn_with_state(app.clone(), finish))
         .with_state(app)
@@ -54,26 +133,78 @@ pub fn router(app: App) -> Router {
 
 /// The answer to a request that cannot be handed to the router.
 pub fn unreadable(app: &App, reason: String) -> Response {
-    Error::invalid("unreadable_request", "request", reason).into_answer(&request_id(app))
+    Error::invalid("unreadable_request", "request", reason).into_answer(&RequestId::new(app).0)
 }
 
-/// Gives every answer its request id, and every error its body.
-async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = request_id(&app);
-    let mut response = next.run(request).await;
+/// What every answer says of itself: it is data, for the one who asked.
+const SAFETY: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Gives every answer its request id and its safety headers, and every error its body.
+async fn finish(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let id = RequestId::new(&app);
+    let mut response = if is_preflight(&request) {
+        let host = request.uri().host().map(str::to_owned);
+        preflight(&app, host, request.headers().clone()).await
+    } else {
+        request.extensions_mut().insert(id.clone());
+        next.run(request).await
+    };
     let error = response.extensions_mut().remove::<Error>().or_else(|| Error::of_the_router(&response));
     if let Some(error) = error {
-        // What the router has set stays: a 405 names the methods that are allowed.
-        let allow = response.headers_mut().remove(header::ALLOW);
-        response = error.into_answer(&id);
-        response.headers_mut().extend(allow.map(|methods| (header::ALLOW, methods)));
+        // What was set before stays: a 405 names the methods that are allowed.
+        let kept = std::mem::take(response.headers_mut());
+        response = error.into_answer(&id.0);
+        for (name, value) in kept {
+            if let Some(name) = name.filter(|name| name != header::CONTENT_LENGTH) {
+                response.headers_mut().entry(name).or_insert(value);
+            }
+        }
     }
-    if let Ok(value) = HeaderValue::try_from(id) {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    let headers = response.headers_mut();
+    for (name, value) in SAFETY {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(value) = HeaderValue::try_from(id.0) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
     }
     response
 }
 
-fn request_id(app: &App) -> String {
-    uuid::Builder::from_random_bytes(app.random.bits().to_be_bytes()).into_uuid().to_string()
+fn is_preflight(request: &Request) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// A browser asks before it sends a request of another origin, without credentials: the host tells the tenant.
+async fn preflight(app: &App, host: Option<String>, headers: HeaderMap) -> Response {
+    let of_header = || headers.get(header::HOST)?.to_str().ok();
+    let of_host = match host.as_deref().or_else(of_header).and_then(host_name) {
+        Some(host) => access::tenant_of(app, &host).await.ok().flatten(),
+        None => None,
+    };
+    let account = access::account(app, &of_host.unwrap_or_else(Tenant::default_tenant)).await.ok().flatten();
+    let origin = headers.get(header::ORIGIN).filter(|origin| {
+        account.is_some_and(|known| gate::is_allowed(&known.account.config.allowed_origins, origin))
+    });
+    let Some(origin) = origin.cloned() else { return Error::OTHER_ORIGIN.into_response() };
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    gate::allow_origin(&mut response, Some(origin));
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type, content-encoding, idempotency-key, x-api-key",
+        ),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }

@@ -26,6 +26,8 @@ pub(super) static D1_ROWS_WRITTEN: Counter = Counter::new();
 pub(super) static SHARD_ROWS_WRITTEN: Counter = Counter::new();
 pub(super) static SHARD_REQUESTS: Counter = Counter::new();
 pub(super) static SCANNER_REQUESTS: Counter = Counter::new();
+pub(super) static KV_READS: Counter = Counter::new();
+pub(super) static KV_WRITES: Counter = Counter::new();
 pub(super) static R2_WRITES: Counter = Counter::new();
 pub(super) static R2_READS: Counter = Counter::new();
 pub(super) static R2_LISTS: Counter = Counter::new();
@@ -41,6 +43,8 @@ impl Meter for Isolate {
             shard_rows_written: SHARD_ROWS_WRITTEN.get(),
             shard_requests: SHARD_REQUESTS.get(),
             scanner_requests: SCANNER_REQUESTS.get(),
+            kv_reads: KV_READS.get(),
+            kv_writes: KV_WRITES.get(),
             r2_writes: R2_WRITES.get(),
             r2_reads: R2_READS.get(),
             r2_lists: R2_LISTS.get(),

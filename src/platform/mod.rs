@@ -1,8 +1,10 @@
 //! Cloudflare behind the ports: each file translates one part and decides nothing.
 
+mod background;
 mod clock;
 #[cfg(feature = "contract")]
 pub(crate) mod contract;
+mod copies;
 mod d1;
 pub(crate) mod durable;
 pub(crate) mod exchange;
@@ -14,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 use worker::Env;
 
 use crate::{
-    app::{App, scan},
+    app::{App, access, audit, scan},
     engine::config::Settings,
     ports::PortError,
 };
@@ -22,6 +24,8 @@ use crate::{
 /// Of the isolate: the Worker and the scanners that the platform puts into one share its 128 MB.
 static SEGMENTS: LazyLock<Arc<scan::Cache>> = LazyLock::new(Arc::default);
 static INDEXES: LazyLock<Arc<scan::IndexCache>> = LazyLock::new(Arc::default);
+static ACCESS: LazyLock<Arc<access::Cache>> = LazyLock::new(Arc::default);
+static AUDIT: LazyLock<Arc<audit::Pending>> = LazyLock::new(Arc::default);
 static ROLLUPS: LazyLock<Arc<scan::RollupCache>> = LazyLock::new(Arc::default);
 
 /// The service on these bindings.
@@ -34,7 +38,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
     Ok(App {
         settings: Arc::new(settings),
         catalog: catalog.clone(),
-        partitions: catalog,
+        partitions: catalog.clone(),
         objects: Arc::new(r2::R2Objects::new(env.bucket("BUCKET").map_err(part)?)),
         shards: Arc::new(durable::client::ShardStubs::new(env.durable_object("SHARD").map_err(part)?)),
         scanners: Arc::new(durable::scanner::ScannerStubs::new(env.durable_object("SCANNER").map_err(part)?)),
@@ -42,6 +46,11 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         journal: clock.clone(),
         meter: Arc::new(meter::Isolate),
         clock,
+        accounts: catalog,
+        copies: Arc::new(copies::KvCopies::new(env.kv("KV").map_err(part)?)),
+        background: Arc::new(background::Platform),
+        access: ACCESS.clone(),
+        audit: AUDIT.clone(),
         configs: Arc::default(),
         health: Arc::default(),
         segments: SEGMENTS.clone(),

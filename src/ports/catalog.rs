@@ -83,6 +83,14 @@ impl CatalogEntry {
     }
 }
 
+/// What a tenant had stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    pub segments: u64,
+    pub rows: u64,
+    pub size_bytes: u64,
+}
+
 /// Where a listing of segments stands: the newest time and key of the last entry seen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct After {
@@ -189,6 +197,9 @@ pub trait Catalog: Send + Sync {
     async fn service_configs(&self, tenant: &Tenant) -> Result<Vec<ServiceConfig>, PortError>;
 
     async fn put_service_config(&self, tenant: &Tenant, config: &ServiceConfig) -> Result<(), PortError>;
+
+    /// Forgets everything of a tenant; how much that was.
+    async fn erase(&self, tenant: &Tenant) -> Result<Erased, PortError>;
 
     /// Answers when the catalog can be read.
     async fn ping(&self) -> Result<(), PortError>;

@@ -11,6 +11,8 @@ pub struct Counts {
     pub shard_rows_written: u64,
     pub shard_requests: u64,
     pub scanner_requests: u64,
+    pub kv_reads: u64,
+    pub kv_writes: u64,
     pub r2_writes: u64,
     pub r2_reads: u64,
     pub r2_lists: u64,

@@ -3,6 +3,8 @@
 //! Every trait is object-safe, `Send + Sync`, and implemented twice: by `platform` on Cloudflare, by
 //! `fakes` in memory.
 
+pub mod accounts;
+pub mod background;
 pub mod catalog;
 pub mod clock;
 pub mod journal;
@@ -14,6 +16,8 @@ pub mod scanners;
 pub mod shard_log;
 pub mod shards;
 
+pub use accounts::{Accounts, Copies};
+pub use background::Background;
 pub use catalog::{Catalog, CatalogEntry};
 pub use clock::Clock;
 pub use journal::Journal;
@@ -30,7 +34,7 @@ pub use shards::{ShardName, Shards};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part} failed: {reason}")]
 pub struct PortError {
-    /// Which part: `catalog`, `objects`, `shard`, `shard log`, `scanner`, or `store` for all of them together.
+    /// Which part: `accounts`, `catalog`, `copies`, `objects`, `shard`, `shard log`, `scanner`, or `store` for all of them together.
     pub part: &'static str,
     pub reason: String,
 }

@@ -20,7 +20,7 @@ impl ScannerName {
 
     pub fn from_name(name: &str) -> Option<Self> {
         let (tenant, number) = name.split_once("/scanner-")?;
-        Some(Self { tenant: Tenant::parse(tenant)?, number: number.parse().ok()? })
+        Some(Self { tenant: Tenant::stored(tenant)?, number: number.parse().ok()? })
     }
 }
 

@@ -23,7 +23,7 @@ impl ShardName {
 
     pub fn from_name(name: &str) -> Option<Self> {
         let (tenant, number) = name.split_once('/')?;
-        Some(Self { tenant: Tenant::parse(tenant)?, number: number.parse().ok()? })
+        Some(Self { tenant: Tenant::stored(tenant)?, number: number.parse().ok()? })
     }
 }
 

@@ -146,6 +146,7 @@ function timberline(bindings, options, build) {
     bindings,
     d1Databases: { DB: "timberline" },
     r2Buckets: { BUCKET: "timberline" },
+    kvNamespaces: { KV: "timberline" },
     ...options,
     durableObjects: {
       SHARD: { className: "ShardObject", useSQLite: true },

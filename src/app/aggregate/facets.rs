@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{App, Error, Filter, Gather, Key, Mask, Part, Row, Sink, Stats, Tenant, scan};
+use super::{App, Error, Filter, Gather, Key, Mask, Part, Reader, Row, Sink, Stats, scan};
 use crate::engine::{
     block::{Block, Kind},
     query::{leaves, row::leaves_of, stat::Coded},
@@ -80,14 +80,14 @@ pub struct Facets {
 }
 
 /// `names` are stored names; without any the usual ones are looked at, and those of metadata.
-pub async fn facets(app: &App, tenant: &Tenant, filter: &Filter, names: &[String]) -> Result<Facets, Error> {
+pub async fn facets(app: &App, reader: &Reader, filter: &Filter, names: &[String]) -> Result<Facets, Error> {
     let new = || {
         let known: Vec<&str> =
             if names.is_empty() { USUAL.to_vec() } else { names.iter().map(String::as_str).collect() };
         let facets = known.into_iter().map(|name| (name.to_owned(), Facet::default())).collect();
         Counting { facets, finds: names.is_empty(), found: 0 }
     };
-    let (sink, stats) = scan(app, tenant, filter, new).await?;
+    let (sink, stats) = scan(app, &reader.confine(filter), new).await?;
     let mut facets = sink.into_facets();
     let order: Vec<String> = if names.is_empty() {
         USUAL

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{App, Error, Filter, Gather, Mask, Opened, Part, Row, Sink, Stats, Tenant, scan};
+use super::{App, Error, Filter, Gather, Mask, Opened, Part, Reader, Row, Sink, Stats, scan};
 use crate::engine::block::{Block, Corrupt, Kind};
 
 /// Fields that are told apart.
@@ -33,10 +33,10 @@ impl FieldRows {
 /// Every field with its rows, how many rows there are, and what it cost.
 pub async fn fields(
     app: &App,
-    tenant: &Tenant,
+    reader: &Reader,
     filter: &Filter,
 ) -> Result<(BTreeMap<String, FieldRows>, u64, Stats), Error> {
-    let (mut names, mut stats) = scan(app, tenant, filter, Names::default).await?;
+    let (mut names, mut stats) = scan(app, &reader.confine(filter), Names::default).await?;
     for name in ["id", "timestamp", "received_at"] {
         if names.rows > 0 {
             names.fields.insert(name.to_owned(), FieldRows { text: names.rows, ..FieldRows::default() });

@@ -111,14 +111,14 @@ async fn groups(
         let Some(last) = page.last() else { break };
         from = WalkFrom::behind(last);
         for entry in page {
-            let Some(tenant) = Tenant::parse(&entry.id.tenant) else { continue };
+            let Some(tenant) = Tenant::stored(&entry.id.tenant) else { continue };
             let configs = match &known {
                 Some((of, configs)) if *of == tenant => configs.clone(),
                 _ => {
                     all.extend(
                         groups_of(&mut settled, std::mem::take(&mut candidates), received_before).await,
                     );
-                    configs::known(app, &tenant).await?
+                    configs::stored(app, &tenant).await?
                 }
             };
             let ttl_days = |service: &str| configs.ttl_days(service);

@@ -44,10 +44,10 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
         from = WalkFrom::behind(last);
         let mut gone = Vec::new();
         for entry in page {
-            let Some(tenant) = Tenant::parse(&entry.id.tenant) else { continue };
+            let Some(tenant) = Tenant::stored(&entry.id.tenant) else { continue };
             let configs = match &known {
                 Some((of, configs)) if *of == tenant => configs.clone(),
-                _ => configs::known(app, &tenant).await?,
+                _ => configs::stored(app, &tenant).await?,
             };
             let ttl_days = |service: &str| configs.ttl_days(service);
             match retention::judge(&entry.services, now, ttl_days) {

@@ -218,7 +218,7 @@ impl Group<'_> {
         for entry in new {
             making.add_run(entry)?;
         }
-        let tenant = Tenant::parse(&self.tenant);
+        let tenant = Tenant::stored(&self.tenant);
         let tenant = tenant.ok_or_else(|| Corrupt::damaged("catalog", "a tenant has no tenant's name"))?;
         for partition in gone {
             making.add_index(&tenant, partition).await?;

@@ -30,7 +30,7 @@ impl<'a> Settled<'a> {
         if let Some(before) = self.flushed_before.get(&name) {
             return *before;
         }
-        let Some(tenant) = Tenant::parse(&entry.id.tenant) else { return 0 };
+        let Some(tenant) = Tenant::stored(&entry.id.tenant) else { return 0 };
         let shard = ShardName { tenant, number: entry.id.shard };
         // Of a shard that cannot be asked nothing is sure.
         let before = self.app.shards.state(&shard).await.map_or(0, |state| state.flushed_before_seq);

@@ -61,7 +61,7 @@ async fn bring_all_home(app: &App, keys: &[String]) -> Result<u64, Error> {
 
 async fn bring_home(app: &App, key: &str) -> Result<(), Error> {
     let Some((tenant, number)) = key::parse_spool_key(key) else { return Ok(()) };
-    let Some(tenant) = Tenant::parse(tenant) else { return Ok(()) };
+    let Some(tenant) = Tenant::stored(tenant) else { return Ok(()) };
     let Some(bytes) = app.objects.get(key).await? else { return Ok(()) };
     let parsed = Append::parse(&bytes)?;
     let shard = ShardName { tenant, number };

@@ -10,7 +10,7 @@ use futures::future::{join_all, try_join};
 use super::{Gather, Held, Part, Stats, Vanished, needles, open, open::AtHand, spread::Spread, walk::Walk};
 use crate::{
     app::{
-        App, Error, WAVE,
+        App, Confined, Error, WAVE,
         fresh::{self, Copies},
     },
     engine::{
@@ -20,7 +20,6 @@ use crate::{
         },
         query::{Asked, Filter, Mask, Order, Query, TimeRange},
         record::timestamp::Timestamp,
-        tenant::Tenant,
     },
     ports::CatalogEntry,
 };
@@ -40,7 +39,7 @@ const FIRST_READ_BYTES: u64 = 256 << 10;
 
 /// What a scan is to find.
 pub struct Scan<'a> {
-    pub filter: &'a Filter,
+    pub filter: &'a Confined,
     pub copies: Copies,
     pub order: Order,
     /// Goes on past the limits while nothing behind this has been looked at: a page must get further than
@@ -116,13 +115,12 @@ pub trait Sink: Send {
 /// Runs a scan. Answers where it stopped at a limit, if it did: everything that comes before has been looked at.
 pub async fn run<S: Sink>(
     app: &App,
-    tenant: &Tenant,
     scan: &Scan<'_>,
     sink: &mut S,
     stats: &mut Stats,
     last_try: bool,
 ) -> Result<Result<Option<Timestamp>, Again>, Error> {
-    let filter = scan.filter;
+    let (filter, tenant) = (scan.filter, scan.filter.tenant());
     let query = Query::new(&filter.expr);
     let words = query.required_words();
     let mut looked_up = Stats::default();
@@ -135,8 +133,8 @@ pub async fn run<S: Sink>(
     stats.add(&looked_up);
     stats.partial |= fresh.partial;
     sink.pause().await?;
-    let mut walk = Walk::new(app, tenant, scan, (needles, sink.takes_rollups()), &fresh, stats).await?;
-    let mut spread = Spread::new(app, tenant, scan, sink);
+    let mut walk = Walk::new(app, scan, (needles, sink.takes_rollups()), &fresh, stats).await?;
+    let mut spread = Spread::new(app, scan, sink);
     let mut stopped = None;
     while stopped.is_none() {
         let Some(entry) = walk.next(&fresh, stats).await? else { break };

@@ -9,12 +9,11 @@ use super::{
     wire::{Answer, Asked, MAX_SEGMENTS},
 };
 use crate::{
-    app::{App, WAVE},
+    app::{App, Confined, WAVE},
     engine::{
         block::{Summary, words},
-        query::{Filter, Order},
+        query::Order,
         record::timestamp::Timestamp,
-        tenant::Tenant,
     },
     ports::{CatalogEntry, ScannerName},
 };
@@ -46,8 +45,7 @@ pub(super) struct Round {
 /// The part of a scan that goes to scanners.
 pub(super) struct Spread<'a> {
     app: &'a App,
-    tenant: &'a Tenant,
-    filter: &'a Filter,
+    filter: &'a Confined,
     order: Order,
     /// Whether there is anybody to ask.
     spreads: bool,
@@ -61,11 +59,10 @@ pub(super) struct Spread<'a> {
 }
 
 impl<'a> Spread<'a> {
-    pub(super) fn new(app: &'a App, tenant: &'a Tenant, scan: &Scan<'a>, sink: &impl Sink) -> Self {
+    pub(super) fn new(app: &'a App, scan: &Scan<'a>, sink: &impl Sink) -> Self {
         let scanners = app.settings.scanners_per_tenant;
         Self {
             app,
-            tenant,
             filter: scan.filter,
             order: scan.order,
             spreads: scanners > 0 && scan.spreads && sink.gather().is_some(),
@@ -82,7 +79,7 @@ impl<'a> Spread<'a> {
         let (segments, bytes) = &mut self.looked_into;
         let is_large = *segments >= ALONE_SEGMENTS || *bytes >= ALONE_BYTES;
         if self.spreads && is_large && self.asked.is_none() {
-            self.asked = Asked::new(self.tenant, self.filter);
+            self.asked = Asked::new(self.filter.tenant(), self.filter);
             self.spreads = self.asked.is_some();
         }
         if !self.spreads || !is_large {

@@ -168,7 +168,7 @@ fn job(change: impl Fn(&mut serde_json::Value)) -> Vec<u8> {
 #[test]
 fn a_job_is_read_as_it_was_written() {
     let (read, gather) = Job::read(&Tenant::default_tenant(), &job(|_| {})).unwrap();
-    assert_eq!(read.filter, Filter { time: TimeRange::ALL, expr: parse("level:error -a").unwrap() });
+    assert_eq!(*read.filter, Filter { time: TimeRange::ALL, expr: parse("level:error -a").unwrap() });
     assert_eq!((read.r2_reads, read.bytes_read, read.last_try), (400, 9, true));
     assert_eq!((read.segments[0].size_bytes, read.segments[0].footer_offset), (9, 5));
     assert!(matches!(gather, Gather::Groups { by, .. } if by == [By::Time(5)]));

@@ -3,10 +3,7 @@
 use super::{Scan, Segments, Stats, needles::Needles};
 use crate::{
     app::{App, Error, fresh::Fresh},
-    engine::{
-        query::{Filter, Order},
-        tenant::Tenant,
-    },
+    engine::query::{Filter, Order},
     ports::CatalogEntry,
 };
 
@@ -19,13 +16,12 @@ pub(super) enum Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) async fn new(
         app: &'a App,
-        tenant: &'a Tenant,
         scan: &Scan<'a>,
         (needles, rollups): (Option<Needles>, bool),
         fresh: &Fresh,
         stats: &mut Stats,
     ) -> Result<Self, Error> {
-        let mut segments = Segments::new(app, tenant, scan.filter.time);
+        let mut segments = Segments::new(app, scan.filter.tenant(), scan.filter.time);
         if let Some(needles) = needles {
             segments = segments.that_hold(needles, scan.filter);
         } else if rollups {

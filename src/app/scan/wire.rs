@@ -11,6 +11,7 @@ use super::{
     run::{MAX_BYTES_READ, MAX_R2_READS},
 };
 use crate::{
+    app::Confined,
     app::{
         aggregate::{FacetsPart, FieldsPart, KnownFacet},
         search::WeighedPart,
@@ -103,7 +104,7 @@ struct Sent<G> {
 
 /// Segments to look into, in the order of the scan.
 pub(super) struct Job {
-    pub(super) filter: Filter,
+    pub(super) filter: Confined,
     pub(super) segments: Vec<CatalogEntry>,
     /// What it may cost.
     pub(super) r2_reads: u64,
@@ -216,7 +217,7 @@ impl Job {
         let expr = parse(&sent.expr).map_err(|error| error.to_string())?;
         let time = TimeRange { start: Timestamp::from_ns(sent.start), end: Timestamp::from_ns(sent.end) };
         let job = Self {
-            filter: Filter { time, expr },
+            filter: Confined::of_job(tenant.clone(), Filter { time, expr }),
             segments: sent.segments.into_iter().map(|place| place.entry(tenant)).collect(),
             r2_reads: sent.r2_reads.min(MAX_R2_READS),
             bytes_read: sent.bytes_read.min(MAX_BYTES_READ),

@@ -8,20 +8,19 @@ use uuid::Uuid;
 use super::{Page, Search, Stored};
 use crate::{
     app::{
-        App, Error,
+        App, Error, Reader,
         fresh::Copies,
         scan::{self, Again, Gather, Part, Scan, Sink, Stats, Vanished},
     },
     engine::{
         block::{Block, rows::Row},
         query::{
-            Cursor, Filter, Mask, Order, Position, TimeRange,
+            Cursor, Mask, Order, Position, TimeRange,
             expr::TEXT_FIELDS,
             leaves,
             relevance::{Collection, Terms, by_score},
         },
         record::timestamp::Timestamp,
-        tenant::Tenant,
     },
 };
 
@@ -30,12 +29,13 @@ const MAX_WEIGHED: usize = 100_000;
 
 pub(super) async fn search(
     app: &App,
-    tenant: &Tenant,
+    reader: &Reader,
     search: &Search,
     last_try: bool,
 ) -> Result<Result<Page, Vanished>, Error> {
     let mut stats = Stats::default();
-    let terms = Terms::of(&search.filter.expr);
+    let filter = reader.confine(&search.filter);
+    let terms = Terms::of(&filter.expr);
     if terms.is_empty() {
         let message = "there is nothing to rank by: a search by relevance needs a word or a phrase";
         return Err(Error::invalid("invalid_parameter", "sort", message));
@@ -50,15 +50,15 @@ pub(super) async fn search(
         spreads,
     };
     let mut weighed = Weighed::new(terms.clone(), MAX_WEIGHED);
-    let asked = scan(&search.filter, false, true);
-    match scan::run(app, tenant, &asked, &mut weighed, &mut stats, last_try).await? {
+    let asked = scan(&filter, false, true);
+    match scan::run(app, &asked, &mut weighed, &mut stats, last_try).await? {
         Ok(_) => {}
         Err(Again::Vanished) => return Ok(Err(Vanished)),
         Err(Again::InOrder) => {
             let lost = stats.cost();
             (weighed, stats) = (Weighed::new(terms, MAX_WEIGHED), Stats::default());
-            let asked = scan(&search.filter, false, false);
-            if scan::run(app, tenant, &asked, &mut weighed, &mut stats, last_try).await?.is_err() {
+            let asked = scan(&filter, false, false);
+            if scan::run(app, &asked, &mut weighed, &mut stats, last_try).await?.is_err() {
                 return Ok(Err(Vanished));
             }
             stats.add(&lost);
@@ -72,11 +72,11 @@ pub(super) async fn search(
         (picked.slots.first_key_value(), picked.slots.last_key_value())
     {
         let time = TimeRange { start: first.time, end: last.time };
-        let filter = Filter { time, expr: search.filter.expr.clone() };
+        let filter = filter.clone().within(time);
         let (matched, scanned) = (stats.rows_matched, stats.rows_scanned);
         // What has been found once must be found again, whatever it costs.
         let again = Scan { after: Some(Timestamp::EPOCH), ..scan(&filter, true, false) };
-        if scan::run(app, tenant, &again, &mut picked, &mut stats, last_try).await?.is_err() {
+        if scan::run(app, &again, &mut picked, &mut stats, last_try).await?.is_err() {
             return Ok(Err(Vanished));
         }
         (stats.rows_matched, stats.rows_scanned) = (matched, scanned);

@@ -1,43 +1,92 @@
-//! Who is asking: credentials out of request headers, compared in constant time. It decides nothing
-//! about what a caller may do.
+//! Who is asking, and what they may do: credentials out of headers, keys and tokens, and the one table of roles. It
+//! knows no stored account and decides nothing about a route.
+
+pub mod credential;
+pub mod key;
+pub mod permission;
+
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+pub use credential::Credential;
+pub use key::{ApiKey, KeyHash};
+pub use permission::{Permission, Permissions, Role};
+
 use crate::engine::tenant::Tenant;
 
-/// A caller that has shown a valid credential.
+/// A caller that has shown a valid credential. Its tenant is the only one that it can name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    pub tenant: Tenant,
+    tenant: Tenant,
+    identity: Identity,
+    permissions: Permissions,
+    services: Option<Arc<[String]>>,
 }
 
-/// Why a caller is not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// No credential was sent, or not in a form that is known.
-    Missing,
-    /// A credential was sent and it is not valid.
-    Wrong,
+/// As what a caller is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The id of its key, or `token:` and the subject of its token.
+    pub id: String,
+    /// What the key is called.
+    pub name: String,
+    pub role: String,
 }
 
-/// Checks the `Authorization` and `X-API-Key` headers against the deployment's key.
-///
-/// Both sides are hashed first, so neither the time taken nor the length tells anything of the key.
-pub fn authenticate(
-    authorization: Option<&str>,
-    api_key: Option<&str>,
-    expected: &str,
-) -> Result<Principal, Refusal> {
-    let given = bearer(authorization).or(api_key).ok_or(Refusal::Missing)?;
-    let same = Sha256::digest(given.trim()).ct_eq(&Sha256::digest(expected));
-    if bool::from(same) { Ok(Principal { tenant: Tenant::default_tenant() }) } else { Err(Refusal::Wrong) }
+impl Principal {
+    pub fn new(
+        tenant: Tenant,
+        identity: Identity,
+        permissions: Permissions,
+        services: Option<Vec<String>>,
+    ) -> Self {
+        Self { tenant, identity, permissions, services: services.map(Arc::from) }
+    }
+
+    /// The id of the deployment's own key.
+    pub const BOOTSTRAP: &'static str = "bootstrap";
+
+    /// The holder of the deployment's own key.
+    pub fn root() -> Self {
+        let text = str::to_owned;
+        let identity =
+            Identity { id: text(Self::BOOTSTRAP), name: text(Self::BOOTSTRAP), role: text(Role::ROOT) };
+        Self::new(Tenant::default_tenant(), identity, Permissions::of(&Permission::ALL), None)
+    }
+
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.has(permission)
+    }
+
+    pub fn permissions(&self) -> Permissions {
+        self.permissions
+    }
+
+    /// The services that it may name; `None` for all.
+    pub fn services(&self) -> Option<&[String]> {
+        self.services.as_deref()
+    }
+
+    pub fn may_use_service(&self, service: &str) -> bool {
+        self.services.as_ref().is_none_or(|services| services.iter().any(|own| own == service))
+    }
 }
 
-fn bearer(authorization: Option<&str>) -> Option<&str> {
-    let (scheme, token) = authorization?.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
+/// Whether a secret is the expected one. Both sides are hashed first, so neither the time taken nor the length
+/// tells anything of it.
+pub fn is_secret(given: &str, expected: &str) -> bool {
+    Sha256::digest(given).ct_eq(&Sha256::digest(expected)).into()
 }
 
 /// The first 128 bits of the SHA-256: as good as all of it for telling things apart.
@@ -51,22 +100,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_lets_in_whichever_header_carries_it() {
-        let check = |authorization, api_key, expected: Result<(), Refusal>| {
-            let got = authenticate(authorization, api_key, "secret").map(|_| ());
-            assert_eq!(got, expected, "{authorization:?} {api_key:?}");
-        };
-        check(Some("Bearer secret"), None, Ok(()));
-        check(Some("bearer  secret"), None, Ok(()));
-        check(None, Some("secret"), Ok(()));
-        check(Some("Basic abc"), Some("secret"), Ok(()));
-        check(None, None, Err(Refusal::Missing));
-        check(Some("Basic abc"), None, Err(Refusal::Missing));
-        check(Some("Bearer"), None, Err(Refusal::Missing));
-        check(Some("Bearer Secret"), None, Err(Refusal::Wrong));
-        check(Some("Bearer secret2"), None, Err(Refusal::Wrong));
-        check(None, Some(""), Err(Refusal::Wrong));
-        // The first credential found is the one that counts.
-        check(Some("Bearer wrong"), Some("secret"), Err(Refusal::Wrong));
+    fn a_secret_is_the_same_in_every_byte() {
+        assert!(is_secret("secret", "secret"));
+        for wrong in ["", "Secret", "secret2", "secre"] {
+            assert!(!is_secret(wrong, "secret"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_principal_may_do_what_it_was_given_and_nothing_else() {
+        let root = Principal::root();
+        assert!(Permission::ALL.into_iter().all(|permission| root.may(permission)));
+        let identity = Identity { id: "key_1".into(), name: "ci".into(), role: "developer".into() };
+        let services = Some(vec!["api".to_owned()]);
+        let one = Principal::new(
+            Tenant::default_tenant(),
+            identity,
+            Permissions::of(&[Permission::ReadLogs]),
+            services,
+        );
+        assert!(one.may(Permission::ReadLogs) && !one.may(Permission::WriteLogs));
+        assert!(one.may_use_service("api") && !one.may_use_service("ap") && root.may_use_service("ap"));
     }
 }

@@ -7,6 +7,8 @@ pub const MAX_TTL_DAYS: u32 = 3_650;
 pub struct Settings {
     /// `LOG_SERVICE_API_KEY`; without it nobody is let in.
     pub api_key: Option<String>,
+    /// `API_KEY_HEADER`: the header, beside `Authorization`, that carries a key; in lower case.
+    pub api_key_header: String,
     /// `DEFAULT_TTL_DAYS`: how long logs of a service without a TTL of its own are kept.
     pub default_ttl_days: u32,
     /// `CLEANUP_BATCH_SIZE`: segments that the expiry handles in one transaction.
@@ -43,6 +45,10 @@ impl Settings {
             api_key: get("LOG_SERVICE_API_KEY")
                 .map(|key| key.trim().to_owned())
                 .filter(|key| !key.is_empty()),
+            api_key_header: get("API_KEY_HEADER")
+                .map(|name| name.trim().to_ascii_lowercase())
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| "x-api-key".to_owned()),
             default_ttl_days: number("DEFAULT_TTL_DAYS", 30, 1, MAX_TTL_DAYS)?,
             cleanup_batch_size: number("CLEANUP_BATCH_SIZE", 100, 1, 1_000)? as usize,
             shards_per_tenant: number("SHARDS_PER_TENANT", 1, 1, 64)?,

@@ -19,6 +19,7 @@ impl Rejection {
     pub const MISSING_FIELD: &'static str = "missing_field";
     pub const INVALID_FIELD: &'static str = "invalid_field";
     pub const INVALID_SERVICE: &'static str = "invalid_service";
+    pub const SERVICE_NOT_ALLOWED: &'static str = "service_not_allowed";
     pub const INVALID_LEVEL: &'static str = "invalid_level";
     pub const INVALID_TIMESTAMP: &'static str = "invalid_timestamp";
     pub const TIMESTAMP_TOO_OLD: &'static str = "timestamp_too_old";

@@ -4,6 +4,9 @@ use crate::engine::{block::Summary, record::timestamp::Timestamp};
 
 pub const DAY_MS: i64 = 86_400_000;
 
+/// Audit records are kept for twelve months at least, whatever a TTL says; a month more than that.
+pub const AUDIT_TTL_DAYS: u32 = 396;
+
 /// The class that segments of a service with this TTL are kept in.
 pub fn class_of(ttl_days: u32) -> String {
     format!("d{ttl_days}")

@@ -13,11 +13,10 @@ use serde_json::{Map, Value, json};
 use super::show;
 use crate::{
     app::{
-        App,
+        App, Reader,
         aggregate::{self, Bucket},
     },
     engine::{
-        auth::Principal,
         query::{
             Field,
             stat::{By, Key, Measure, Number, State as Measured, interval_ms},
@@ -38,7 +37,7 @@ const MAX_SHOWN: usize = 10_000;
 /// What is measured of groups of rows.
 pub(in crate::http) async fn stats(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(reader): Extension<Reader>,
     uri: Uri,
 ) -> Result<Response, Error> {
     let mut params = Params::read(&uri, app.now())?;
@@ -50,7 +49,7 @@ pub(in crate::http) async fn stats(
     params.finish()?;
     let (kinds, wanted): (Vec<By>, Vec<Measure>) =
         (by.iter().map(|(_, by)| by.clone()).collect(), measures.iter().map(|(_, m)| m.clone()).collect());
-    let found = aggregate::groups(&app, &who.tenant, &filter, &kinds, &wanted)
+    let found = aggregate::groups(&app, &reader, &filter, &kinds, &wanted)
         .await
         .map_err(|error| Error::of(&app, error))?;
     let mut groups = found.groups;
@@ -94,7 +93,7 @@ pub(in crate::http) async fn stats(
 /// How many rows there are over time.
 pub(in crate::http) async fn histogram(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(reader): Extension<Reader>,
     uri: Uri,
 ) -> Result<Response, Error> {
     let mut params = Params::read(&uri, app.now())?;
@@ -104,7 +103,7 @@ pub(in crate::http) async fn histogram(
     });
     let interval = interval.transpose()?;
     params.finish()?;
-    let found = aggregate::histogram(&app, &who.tenant, &filter, interval)
+    let found = aggregate::histogram(&app, &reader, &filter, interval)
         .await
         .map_err(|error| Error::of(&app, error))?;
     let (interval, stats) = (found.interval_ms, show::stats(&found.stats));
@@ -134,7 +133,7 @@ impl fmt::Display for Bars<'_> {
 /// The most frequent values of fields.
 pub(in crate::http) async fn facets(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(reader): Extension<Reader>,
     uri: Uri,
 ) -> Result<Response, Error> {
     let mut params = Params::read(&uri, app.now())?;
@@ -148,9 +147,8 @@ pub(in crate::http) async fn facets(
     let names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
     let limit = params.take_number(&["limit"], 1, 1_000)?.unwrap_or(10);
     params.finish()?;
-    let found = aggregate::facets(&app, &who.tenant, &filter, &names)
-        .await
-        .map_err(|error| Error::of(&app, error))?;
+    let found =
+        aggregate::facets(&app, &reader, &filter, &names).await.map_err(|error| Error::of(&app, error))?;
     let data: Vec<Value> = found
         .fields
         .into_iter()
@@ -167,14 +165,14 @@ pub(in crate::http) async fn facets(
 /// The names of fields.
 pub(in crate::http) async fn fields(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(reader): Extension<Reader>,
     uri: Uri,
 ) -> Result<Response, Error> {
     let mut params = Params::read(&uri, app.now())?;
     let filter = params.take_filter()?;
     params.finish()?;
     let (fields, rows, stats) =
-        aggregate::fields(&app, &who.tenant, &filter).await.map_err(|error| Error::of(&app, error))?;
+        aggregate::fields(&app, &reader, &filter).await.map_err(|error| Error::of(&app, error))?;
     let data: Vec<Value> = fields
         .iter()
         .map(|(name, of)| {

@@ -14,6 +14,7 @@ use crate::{
     http::{
         body,
         error::{Error, json_answer},
+        gate::check_service,
         params,
     },
 };
@@ -27,8 +28,9 @@ pub(in crate::http) async fn get(
     uri: Uri,
 ) -> Result<Response, Error> {
     params::none(&uri)?;
+    check_service(&who, &service)?;
     let config =
-        app::configs::get(&app, &who.tenant, &service).await.map_err(|error| Error::of(&app, error))?;
+        app::configs::get(&app, who.tenant(), &service).await.map_err(|error| Error::of(&app, error))?;
     Ok(json_answer(StatusCode::OK, &json!(config)))
 }
 
@@ -41,10 +43,11 @@ pub(in crate::http) async fn put(
 ) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     params::none(&parts.uri)?;
+    check_service(&who, &service)?;
     let (_, bytes) = body::read(&parts.headers, body, MAX_CONFIG_BYTES).await?;
     let change: ServiceConfigChange = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid("invalid_config", "body", error.to_string()))?;
-    let config = app::configs::change(&app, &who.tenant, &service, &change)
+    let config = app::configs::change(&app, who.tenant(), &service, &change)
         .await
         .map_err(|error| Error::of(&app, error))?;
     Ok(json_answer(StatusCode::OK, &json!(config)))
@@ -57,6 +60,6 @@ pub(in crate::http) async fn list(
     uri: Uri,
 ) -> Result<Response, Error> {
     params::none(&uri)?;
-    let configs = app::configs::list(&app, &who.tenant).await.map_err(|error| Error::of(&app, error))?;
+    let configs = app::configs::list(&app, who.tenant()).await.map_err(|error| Error::of(&app, error))?;
     Ok(json_answer(StatusCode::OK, &json!({ "data": configs, "next_cursor": null })))
 }

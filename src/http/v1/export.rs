@@ -1,5 +1,7 @@
 //! Everything that is asked for, as a file.
 
+use std::sync::Arc;
+
 use axum::{
     Extension,
     body::Body,
@@ -13,16 +15,16 @@ use serde_json::json;
 
 use crate::{
     app::{
-        App,
-        export::{Chunks, Export, Form},
+        App, Reader,
+        export::{Chunks, Export, Form, Tally},
     },
     engine::{
-        auth::Principal,
         query::{Cells, Field},
         record::model::Record,
     },
     http::{
         error::Error,
+        gate::{Reads, shows},
         params::{self, Params},
     },
 };
@@ -32,7 +34,7 @@ const MAX_ROWS: usize = 1_000_000_000;
 
 pub(in crate::http) async fn export(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(reader): Extension<Reader>,
     uri: Uri,
 ) -> Result<Response, Error> {
     let mut params = Params::read(&uri, app.now())?;
@@ -66,7 +68,8 @@ pub(in crate::http) async fn export(
     let limit = params.take_number(&["limit"], 1, MAX_ROWS)?.map(|limit| limit as u64);
     params.finish()?;
     let is_csv = matches!(form, Form::Csv(_));
-    let mut chunks = Chunks::new(app.clone(), who.tenant, Export { filter, form, limit });
+    let tally = Arc::new(Tally::default());
+    let mut chunks = Chunks::new(app.clone(), reader, Export { filter, form, limit }, tally.clone());
     // What goes wrong before there is anything to show has a status of its own.
     let first = match chunks.next().await {
         Some(Ok(chunk)) => Some(Ok(chunk)),
@@ -81,7 +84,7 @@ pub(in crate::http) async fn export(
     if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    Ok(response)
+    Ok(shows(response, Reads::Streams(tally)))
 }
 
 /// A file that ends early must not look whole: its stream breaks off, behind a line that says why where a line

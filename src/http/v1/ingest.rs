@@ -79,8 +79,8 @@ async fn take(
     records: impl IntoIterator<Item = Result<Raw<'_>, Rejection>>,
     key: Option<RequestKey>,
 ) -> Result<Taken, Error> {
-    let batch = Batch { records, source: SourceType::Http, key };
-    app::ingest::ingest(app, &who.tenant, batch).await.map_err(|error| Error::of(app, error))
+    let batch = Batch { records, source: SourceType::Http, key, services: who.services() };
+    app::ingest::ingest(app, who.tenant(), batch).await.map_err(|error| Error::of(app, error))
 }
 
 /// The `Idempotency-Key` header with what it is for.

@@ -12,17 +12,17 @@ use serde_json::{Map, Value};
 use super::read::show_page;
 use crate::{
     app::{
-        App,
+        App, Reader,
         search::{MAX_LIMIT, MAX_OFFSET},
     },
     engine::{
-        auth::Principal,
         record::timestamp::Timestamp,
         wire::body::{BodyError, Format},
     },
     http::{
         body,
         error::Error,
+        gate::AskedInBody,
         params::{self, Asked, FIELDS, Listing, Paging},
     },
 };
@@ -34,7 +34,7 @@ const NAMES: [&str; 8] = ["query", "filters", "limit", "cursor", "sort", "offset
 
 pub(in crate::http) async fn search(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(reader): Extension<Reader>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -46,9 +46,11 @@ pub(in crate::http) async fn search(
             headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
         return Err(BodyError::UnsupportedType { got, hint: "send application/json" }.into());
     }
-    let asked = serde_json::from_slice(&bytes)
+    let asked: Value = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid("invalid_json", "body", error.to_string()))?;
-    show_page(&app, &who, read(&asked, app.now())?).await
+    let mut response = show_page(&app, &reader, read(&asked, app.now())?).await?;
+    response.extensions_mut().insert(AskedInBody(asked.to_string()));
+    Ok(response)
 }
 
 fn read(body: &Value, now: Timestamp) -> Result<Listing, Error> {

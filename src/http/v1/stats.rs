@@ -9,9 +9,8 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    app::{self, App},
+    app::{self, App, Reader},
     engine::{
-        auth::Principal,
         block::{ServiceSummary, summary::LevelCounts},
         record::model::Level,
     },
@@ -24,12 +23,12 @@ use crate::{
 /// Every service that has logs, by name.
 pub(in crate::http) async fn services(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(reader): Extension<Reader>,
     uri: Uri,
 ) -> Result<Response, Error> {
     params::none(&uri)?;
     let (services, partial) =
-        app::stats::services(&app, &who.tenant).await.map_err(|error| Error::of(&app, error))?;
+        app::stats::services(&app, &reader).await.map_err(|error| Error::of(&app, error))?;
     let data: Vec<Value> = services.iter().map(|(service, summary)| totals(service, Some(summary))).collect();
     Ok(json_answer(StatusCode::OK, &json!({ "data": data, "next_cursor": null, "partial": partial })))
 }
@@ -37,13 +36,12 @@ pub(in crate::http) async fn services(
 /// What one service has sent: totals, and by the hour for a day.
 pub(in crate::http) async fn service(
     State(app): State<App>,
-    Extension(who): Extension<Principal>,
+    Extension(reader): Extension<Reader>,
     Path(service): Path<String>,
     uri: Uri,
 ) -> Result<Response, Error> {
     params::none(&uri)?;
-    let stats =
-        app::stats::service(&app, &who.tenant, &service).await.map_err(|error| Error::of(&app, error))?;
+    let stats = app::stats::service(&app, &reader, &service).await.map_err(|error| Error::of(&app, error))?;
     let hours: Vec<Value> = stats
         .hours
         .iter()

@@ -1,5 +1,6 @@
 //! The catalog on D1.
 
+mod accounts;
 mod partitions;
 mod rows;
 
@@ -18,7 +19,7 @@ use crate::{
     },
     ports::{
         Catalog, CatalogEntry, PortError,
-        catalog::{After, Only, WalkFrom},
+        catalog::{After, Erased, Only, WalkFrom},
     },
 };
 
@@ -263,6 +264,13 @@ struct PlaceRow {
     key: String,
 }
 
+#[derive(Default, Deserialize)]
+struct ErasedRow {
+    segments: u64,
+    rows: u64,
+    size_bytes: u64,
+}
+
 #[derive(Deserialize)]
 struct ConfigRow {
     config: String,
@@ -454,6 +462,21 @@ impl Catalog for D1Catalog {
             let json = serde_json::to_string(config)?;
             let values = [tenant.as_str().into(), config.service.as_str().into(), json.into()];
             self.run(vec![self.statement(sql, &values)?]).await.map(|_| ())
+        };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn erase(&self, tenant: &Tenant) -> Result<Erased, PortError> {
+        let work = async {
+            let owner = [JsValue::from(tenant.as_str())];
+            let sum = "SELECT count(*) AS segments, coalesce(sum(rows), 0) AS rows, \
+                       coalesce(sum(size_bytes), 0) AS size_bytes FROM segments WHERE tenant = ?1";
+            let held: Vec<ErasedRow> = self.select(sum, &owner).await?;
+            let tables = ["segments", "removals", "partitions", "epochs", "spooled", "service_configs"];
+            let forget = |table| self.statement(&format!("DELETE FROM {table} WHERE tenant = ?1"), &owner);
+            self.run(tables.into_iter().map(forget).collect::<Result<_, _>>()?).await?;
+            let row = held.into_iter().next().unwrap_or_default();
+            Ok(Erased { segments: row.segments, rows: row.rows, size_bytes: row.size_bytes })
         };
         SendFuture::new(port(work)).await
     }

@@ -1,0 +1,325 @@
+//! Who is let in. An account is read from its copy, and held by the isolate: a request with a key that this isolate
+//! knows touches no storage, and one with a wrong key no catalog.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{App, Error, audit};
+use crate::{
+    engine::{
+        account::{Account, Key, domain::host_name},
+        auth::{ApiKey, Credential, KeyHash, Principal, is_secret},
+        record::timestamp::Timestamp,
+        tenant::Tenant,
+    },
+    ports::PortError,
+};
+
+/// A copy is at most 30 s old where it is read. Past this age it is read again behind the answer, so that a busy
+/// isolate waits for none, and past the next before it: a change is everywhere within a minute.
+const REFRESH_MS: u64 = 15_000;
+const FRESH_MS: u64 = 30_000;
+
+/// When copies cannot be read, what was known last stands for so long.
+const LAST_KNOWN_MS: u64 = 5 * 60_000;
+
+/// How often an isolate notes that a key is in use.
+const USE_NOTED_MS: u64 = 10 * 60_000;
+
+/// Accounts and domains held, known and unknown: beyond it the cache begins anew.
+const MAX_HELD: usize = 10_000;
+
+/// The name of an account's copy. The names outlive every deploy.
+pub(super) fn account_copy(tenant: &Tenant) -> String {
+    format!("account/{tenant}")
+}
+
+pub(super) fn domain_copy(domain: &str) -> String {
+    format!("domain/{domain}")
+}
+
+/// An account as requests are checked against it.
+#[derive(Debug)]
+pub struct Known {
+    pub account: Account,
+    by_hash: HashMap<KeyHash, usize>,
+}
+
+impl Known {
+    pub fn new(account: Account) -> Self {
+        Self { by_hash: account.by_hash(), account }
+    }
+
+    fn key(&self, hash: KeyHash) -> Option<&Key> {
+        self.by_hash.get(&hash).and_then(|nth| self.account.keys.get(*nth))
+    }
+}
+
+/// Of an isolate.
+#[derive(Default)]
+pub struct Cache {
+    accounts: Held<Tenant, Option<Arc<Known>>>,
+    domains: Held<String, Option<Tenant>>,
+    /// When the use of a key from an address was last noted.
+    uses: Mutex<HashMap<(Tenant, String, String), u64>>,
+}
+
+struct Held<K, V>(Mutex<HashMap<K, Entry<V>>>);
+
+struct Entry<V> {
+    value: V,
+    read_at: u64,
+    refreshing: bool,
+}
+
+impl<K, V> Default for Held<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+enum Found<V> {
+    Fresh(V),
+    /// Good enough for this request; the caller is the one who reads it again.
+    Aging(V),
+    Old(V, u64),
+    Nothing,
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Held<K, V> {
+    fn get(&self, key: &K, now: u64) -> Found<V> {
+        let mut held = self.lock();
+        let Some(entry) = held.get_mut(key) else { return Found::Nothing };
+        let age = now.saturating_sub(entry.read_at);
+        if age < REFRESH_MS || (age < FRESH_MS && entry.refreshing) {
+            return Found::Fresh(entry.value.clone());
+        }
+        if age < FRESH_MS {
+            entry.refreshing = true;
+            return Found::Aging(entry.value.clone());
+        }
+        Found::Old(entry.value.clone(), age)
+    }
+
+    fn put(&self, key: K, value: V, now: u64) {
+        let mut held = self.lock();
+        if held.len() >= MAX_HELD && !held.contains_key(&key) {
+            held.clear();
+        }
+        held.insert(key, Entry { value, read_at: now, refreshing: false });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Entry<V>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A caller that is let in, and by what.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    pub principal: Principal,
+    pub account: Arc<Known>,
+    pub key: Option<Key>,
+}
+
+/// Why a caller is not let in. `tenant` is whose key it said it had, if there is such a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("this deployment has no key")]
+    NotConfigured,
+    #[error("no credential")]
+    Missing,
+    #[error("the credential is not valid")]
+    Wrong { tenant: Option<Tenant> },
+    #[error("the host is another tenant's")]
+    OtherHost { tenant: Tenant, id: String },
+    #[error("the key may not be used from this address")]
+    Address { tenant: Tenant, id: String },
+    #[error(transparent)]
+    Unavailable(PortError),
+}
+
+/// What a request shows of its sender.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    pub credential: Option<&'a Credential>,
+    pub host: Option<&'a str>,
+    pub address: Option<&'a str>,
+}
+
+/// Finds out who it is. Nothing but its headers has been looked at.
+pub async fn admit(app: &App, shown: Shown<'_>) -> Result<Admitted, Refusal> {
+    if app.settings.api_key.is_none() {
+        return Err(Refusal::NotConfigured);
+    }
+    let credential = shown.credential.ok_or(Refusal::Missing)?;
+    let admitted = identify(app, credential).await?;
+    let tenant = admitted.principal.tenant().clone();
+    let id = || admitted.principal.identity().id.clone();
+    if admitted.key.as_ref().is_some_and(|key| !key.admits(shown.address)) {
+        return Err(Refusal::Address { tenant, id: id() });
+    }
+    let of_host = match shown.host.and_then(host_name) {
+        Some(host) => tenant_of(app, &host).await?,
+        None => None,
+    };
+    if of_host.is_some_and(|of_host| of_host != tenant) {
+        return Err(Refusal::OtherHost { tenant, id: id() });
+    }
+    Ok(admitted)
+}
+
+async fn identify(app: &App, credential: &Credential) -> Result<Admitted, Refusal> {
+    let wrong = || Refusal::Wrong { tenant: None };
+    let secret = credential.secret.as_str();
+    if app.settings.api_key.as_ref().is_some_and(|expected| is_secret(secret, expected)) {
+        if credential.id.as_ref().is_some_and(|id| id != Principal::BOOTSTRAP) {
+            return Err(wrong());
+        }
+        let account = default_account(app).await?;
+        return Ok(Admitted { principal: Principal::root(), account, key: None });
+    }
+    let Some(key) = ApiKey::parse(secret) else { return Err(wrong()) };
+    let Some(account) = account(app, key.tenant()).await? else { return Err(wrong()) };
+    let wrong = || Refusal::Wrong { tenant: Some(key.tenant().clone()) };
+    let found = account.key(key.hash()).ok_or_else(wrong)?.clone();
+    if credential.id.as_ref().is_some_and(|id| *id != found.id) {
+        return Err(wrong());
+    }
+    let principal = account.account.holder(&found, app.now()).ok_or_else(wrong)?;
+    Ok(Admitted { principal, account, key: Some(found) })
+}
+
+/// The default tenant's account; the deployment works before there is one.
+async fn default_account(app: &App) -> Result<Arc<Known>, Refusal> {
+    let tenant = Tenant::default_tenant();
+    let none = || Arc::new(Known::new(Account::new(&tenant, Timestamp::EPOCH)));
+    match account(app, &tenant).await {
+        Ok(known) => Ok(known.unwrap_or_else(none)),
+        // The deployment's own key opens it also when nothing else can be read.
+        Err(Refusal::Unavailable(_)) => Ok(none()),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// A tenant's account as it was at most a minute ago.
+pub async fn account(app: &App, tenant: &Tenant) -> Result<Option<Arc<Known>>, Refusal> {
+    let now = app.clock.now_ms();
+    let last = match app.access.accounts.get(tenant, now) {
+        Found::Fresh(known) => return Ok(known),
+        Found::Aging(known) => {
+            let (behind, tenant) = (app.clone(), tenant.clone());
+            app.background.spawn(Box::pin(async move {
+                // What cannot be read now is read by the request that has to.
+                let _ = read_account(&behind, &tenant).await;
+            }));
+            return Ok(known);
+        }
+        Found::Old(known, age) => Some(known).filter(|_| age < LAST_KNOWN_MS),
+        Found::Nothing => None,
+    };
+    match read_account(app, tenant).await {
+        Ok(known) => Ok(known),
+        Err(error) => last.ok_or(Refusal::Unavailable(error)),
+    }
+}
+
+async fn read_account(app: &App, tenant: &Tenant) -> Result<Option<Arc<Known>>, PortError> {
+    let read_at = app.clock.now_ms();
+    let copy = app.copies.get(&account_copy(tenant)).await?;
+    let known = match copy.map(|json| Account::read(tenant, &json)).transpose() {
+        Ok(account) => account.map(|account| Arc::new(Known::new(account))),
+        Err(reason) => {
+            return Err(PortError { part: "copies", reason: format!("account of {tenant}: {reason}") });
+        }
+    };
+    app.access.accounts.put(tenant.clone(), known.clone(), read_at);
+    Ok(known)
+}
+
+/// Whose domain this is.
+pub async fn tenant_of(app: &App, host: &str) -> Result<Option<Tenant>, Refusal> {
+    let key = host.to_owned();
+    let last = match app.access.domains.get(&key, app.clock.now_ms()) {
+        Found::Fresh(tenant) => return Ok(tenant),
+        Found::Aging(tenant) => {
+            let (behind, host) = (app.clone(), key);
+            app.background.spawn(Box::pin(async move {
+                let _ = read_domain(&behind, &host).await;
+            }));
+            return Ok(tenant);
+        }
+        Found::Old(tenant, age) => Some(tenant).filter(|_| age < LAST_KNOWN_MS),
+        Found::Nothing => None,
+    };
+    match read_domain(app, host).await {
+        Ok(tenant) => Ok(tenant),
+        Err(error) => last.ok_or(Refusal::Unavailable(error)),
+    }
+}
+
+async fn read_domain(app: &App, host: &str) -> Result<Option<Tenant>, PortError> {
+    let read_at = app.clock.now_ms();
+    let copy = app.copies.get(&domain_copy(host)).await?;
+    let tenant = copy.and_then(|name| Tenant::parse(std::str::from_utf8(&name).ok()?));
+    app.access.domains.put(host.to_owned(), tenant.clone(), read_at);
+    Ok(tenant)
+}
+
+/// Notes that a key is used, from time to time and behind the answer; what `event` tells is written down when that
+/// is the first time from this address.
+pub fn note_use(
+    app: &App,
+    principal: &Principal,
+    address: Option<&str>,
+    event: impl FnOnce(&str) -> audit::Event,
+) {
+    let address = address.unwrap_or("unknown");
+    let (tenant, id) = (principal.tenant(), &principal.identity().id);
+    let (now, use_of) = (app.clock.now_ms(), (tenant.clone(), id.clone(), address.to_owned()));
+    {
+        let mut uses = app.access.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.get(&use_of).is_some_and(|noted| now < noted + USE_NOTED_MS) {
+            return;
+        }
+        if uses.len() >= MAX_HELD {
+            uses.clear();
+        }
+        uses.insert(use_of.clone(), now);
+    }
+    let (app, event) = (app.clone(), event(address));
+    app.background.clone().spawn(Box::pin(async move {
+        let (tenant, id, address) = use_of;
+        match app.accounts.note_use(&tenant, &id, &address, app.now()).await {
+            Ok(true) => audit::note(&app, &tenant, event),
+            Ok(false) => {}
+            // The next request tries again.
+            Err(_) => {
+                let mut uses = app.access.uses.lock().unwrap_or_else(PoisonError::into_inner);
+                uses.remove(&(tenant, id, address));
+            }
+        }
+    }));
+}
+
+/// This isolate knows a change at once.
+pub(super) fn learn(app: &App, tenant: &Tenant, account: Option<&Account>) {
+    let known = account.map(|account| Arc::new(Known::new(account.clone())));
+    app.access.accounts.put(tenant.clone(), known, app.clock.now_ms());
+}
+
+pub(super) fn learn_domain(app: &App, domain: &str, tenant: Option<&Tenant>) {
+    app.access.domains.put(domain.to_owned(), tenant.cloned(), app.clock.now_ms());
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unavailable(error) => Self::Unavailable(error),
+            other => Self::Denied { code: "forbidden", message: other.to_string() },
+        }
+    }
+}

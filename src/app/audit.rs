@@ -1,0 +1,197 @@
+//! Who did what: records in the tenant's audit stream, which is stored like logs and read by nobody but
+//! `GET /admin/audit`. Writing one never delays an answer, and one that cannot be written is counted and said.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    App,
+    ingest::{self, Batch},
+};
+use crate::engine::{auth::Identity, record::model::SourceType, tenant::Tenant, wire::batch::parse_one};
+
+/// The service of every audit record.
+pub const SERVICE: &str = "_audit";
+
+/// Waits before the second try and those behind it.
+const RETRY_MS: [u64; 3] = [200, 1_000, 5_000];
+
+/// Refusals of one kind are told one by one no more often than this; those between are counted.
+const REFUSALS_MS: u64 = 10_000;
+
+/// Kinds of refusals that are counted at the same time; all others are one more.
+const MAX_WINDOWS: usize = 1_000;
+
+/// What is kept of a query.
+const MAX_QUERY: usize = 2_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Logs were shown.
+    Read,
+    /// Configuration or access was changed, or tried to be.
+    Change,
+    /// Somebody was not let in, or not further.
+    Refusal,
+    /// A key was used from an address for the first time.
+    NewAddress,
+}
+
+impl Action {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Change => "change",
+            Self::Refusal => "refusal",
+            Self::NewAddress => "new_address",
+        }
+    }
+}
+
+/// What happened, and how it ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    pub action: Action,
+    #[serde(skip)]
+    pub who: Option<Identity>,
+    pub address: Option<String>,
+    pub country: Option<String>,
+    pub host: Option<String>,
+    pub method: String,
+    /// The route as the router has it, and the path that was asked for.
+    pub route: String,
+    pub path: String,
+    pub query: Option<String>,
+    pub status: u16,
+    pub code: Option<String>,
+    /// Records that were shown.
+    pub shown: Option<u64>,
+    /// Of what takes its time: whether it began or ended.
+    pub outcome: Option<&'static str>,
+    pub request_id: String,
+    /// How many alike this stands for.
+    pub count: u64,
+}
+
+/// What an isolate has counted and not told.
+#[derive(Default)]
+pub struct Pending {
+    windows: Mutex<HashMap<Kind, u64>>,
+    lost: AtomicU64,
+}
+
+impl Pending {
+    /// Records that could not be written.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Refusals that are alike.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Kind {
+    tenant: Tenant,
+    address: Option<String>,
+    code: Option<String>,
+}
+
+/// Writes an event down behind the answer.
+pub fn note(app: &App, tenant: &Tenant, event: Event) {
+    let (app, tenant) = (app.clone(), tenant.clone());
+    app.background.clone().spawn(Box::pin(async move { write(&app, &tenant, &event).await }));
+}
+
+/// The same of a refusal: the first of its kind at once, those that follow as one.
+pub fn note_refusal(app: &App, tenant: &Tenant, event: Event) {
+    let mut kind = Kind { tenant: tenant.clone(), address: event.address.clone(), code: event.code.clone() };
+    {
+        let mut windows = app.audit.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.len() >= MAX_WINDOWS && !windows.contains_key(&kind) {
+            kind = Kind { tenant: Tenant::default_tenant(), address: None, code: None };
+        }
+        if let Some(more) = windows.get_mut(&kind) {
+            *more += 1;
+            return;
+        }
+        windows.insert(kind.clone(), 0);
+    }
+    let app = app.clone();
+    app.background.clone().spawn(Box::pin(async move {
+        write(&app, &kind.tenant, &event).await;
+        app.clock.sleep_ms(REFUSALS_MS).await;
+        let more = app.audit.windows.lock().unwrap_or_else(PoisonError::into_inner).remove(&kind);
+        if let Some(count) = more.filter(|more| *more > 0) {
+            write(&app, &kind.tenant, &Event { count, ..event }).await;
+        }
+    }));
+}
+
+async fn write(app: &App, tenant: &Tenant, event: &Event) {
+    let record = record(event).to_string();
+    let mut waits = RETRY_MS.into_iter();
+    loop {
+        let Err(reason) = append(app, tenant, &record).await else { return };
+        let Some(ms) = waits.next() else {
+            app.audit.lost.fetch_add(event.count, Ordering::Relaxed);
+            let who = event.who.as_ref().map_or("nobody", |who| &who.id);
+            app.journal.error(&format!(
+                "an audit record could not be written: {} of {tenant} by {who}, request {}: {reason}",
+                event.action.as_str(),
+                event.request_id
+            ));
+            return;
+        };
+        app.clock.sleep_ms(ms).await;
+    }
+}
+
+async fn append(app: &App, tenant: &Tenant, record: &str) -> Result<(), String> {
+    let raw = parse_one(record.as_bytes()).map_err(|error| error.to_string())?;
+    let batch = Batch { records: [Ok(raw)], source: SourceType::Http, key: None, services: None };
+    let taken = ingest::ingest(app, &tenant.audit(), batch).await.map_err(|error| error.to_string())?;
+    taken.rejected.first().map_or(Ok(()), |(_, rejection)| Err(rejection.message.clone()))
+}
+
+fn record(event: &Event) -> serde_json::Value {
+    let (id, role) = event.who.as_ref().map_or(("nobody", ""), |who| (who.id.as_str(), who.role.as_str()));
+    let shown = event.shown.map(|shown| format!(", {shown} records")).unwrap_or_default();
+    let times = if event.count > 1 { format!(" ({} times)", event.count) } else { String::new() };
+    let message = format!(
+        "{} by {id}: {} {} answered {}{shown}{times}",
+        event.action.as_str(),
+        event.method,
+        event.path,
+        event.status
+    );
+    let mut details = json!(event);
+    if let Some(details) = details.as_object_mut() {
+        details.retain(|_, value| !value.is_null());
+        if let Some(who) = &event.who {
+            details.insert("key_name".into(), json!(who.name));
+        }
+        details.insert("role".into(), json!(role));
+        if let Some(query) = &event.query {
+            let end = query.char_indices().nth(MAX_QUERY).map_or(query.len(), |(at, _)| at);
+            details.insert("query".into(), json!(query.get(..end)));
+        }
+    }
+    json!({
+        "service": SERVICE,
+        "level": if event.action == Action::Refusal { "WARN" } else { "INFO" },
+        "message": message,
+        "category": "audit",
+        "component": event.action.as_str(),
+        "endpoint": event.route,
+        "user_id": id,
+        "metadata": details,
+    })
+}

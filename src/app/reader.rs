@@ -1,0 +1,147 @@
+//! Who reads, and what of a tenant's logs it may see. A scan takes a `Confined` filter, and only a `Reader` makes one:
+//! no query can be made that leaves out the tenant or what the reader may not see.
+
+use std::ops::Deref;
+
+use super::Error;
+use crate::engine::{
+    auth::{Permission, Principal, permission::SECURITY},
+    block::Corrupt,
+    query::{Expr, Field, Filter, Match, Test, TimeRange},
+    record::row::RowHead,
+    tenant::Tenant,
+};
+
+/// What a caller may see.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    tenant: Tenant,
+    /// What every row that it sees matches.
+    scope: Expr,
+    services: Option<Vec<String>>,
+}
+
+/// A filter with its tenant, which wants no row that its reader may not see.
+#[derive(Clone, Debug)]
+pub struct Confined {
+    tenant: Tenant,
+    filter: Filter,
+}
+
+impl Reader {
+    /// `None`: the caller may not read logs.
+    pub fn of(who: &Principal) -> Option<Self> {
+        if !who.may(Permission::ReadLogs) {
+            return None;
+        }
+        let services = who.services().map(<[String]>::to_vec);
+        let mut scope = Vec::new();
+        if let Some(services) = &services {
+            scope.push(Filter::services(services));
+        }
+        if !who.may(Permission::ReadSecurity) {
+            scope.extend(SECURITY.map(|name| of_category(name).negated()));
+        }
+        Some(Self { tenant: who.tenant().clone(), scope: Expr::and(scope), services })
+    }
+
+    /// The reader of the tenant's audit stream. `None`: the caller may not.
+    pub fn of_audit(who: &Principal) -> Option<Self> {
+        let may = who.may(Permission::ReadAudit) && who.services().is_none();
+        may.then(|| Self { tenant: who.tenant().audit(), scope: Expr::All, services: None })
+    }
+
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    pub fn confine(&self, filter: &Filter) -> Confined {
+        let expr = Expr::and(vec![self.scope.clone(), filter.expr.clone()]);
+        Confined { tenant: self.tenant.clone(), filter: Filter { time: filter.time, expr } }
+    }
+
+    pub fn sees_service(&self, service: &str) -> bool {
+        self.services.as_ref().is_none_or(|services| services.iter().any(|own| own == service))
+    }
+
+    /// Whether it may see a stored row.
+    pub fn sees(&self, line: &[u8]) -> Result<bool, Error> {
+        let head = RowHead::parse(line).map_err(|error| Corrupt::damaged("row", error))?;
+        Ok(self.confine(&Filter::all()).matches(&head, line)?)
+    }
+}
+
+/// Rows of this category, in capitals or not.
+fn of_category(name: &str) -> Expr {
+    let test = Test::Value(name.to_owned());
+    Expr::Match(Match { field: Field::Named("category".to_owned()), test })
+}
+
+impl Confined {
+    /// For jobs of a scanner, which were confined before they were sent.
+    pub(super) fn of_job(tenant: Tenant, filter: Filter) -> Self {
+        Self { tenant, filter }
+    }
+
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The same within another range of time.
+    #[must_use]
+    pub fn within(mut self, time: TimeRange) -> Self {
+        self.filter.time = time;
+        self
+    }
+}
+
+impl Deref for Confined {
+    type Target = Filter;
+
+    fn deref(&self) -> &Filter {
+        &self.filter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::auth::{Identity, Permissions};
+
+    fn reader(permissions: &[Permission], services: Option<&[&str]>) -> Option<Reader> {
+        let identity = Identity { id: "k".into(), name: "k".into(), role: "r".into() };
+        let services = services.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        Reader::of(&Principal::new(
+            Tenant::default_tenant(),
+            identity,
+            Permissions::of(permissions),
+            services,
+        ))
+    }
+
+    fn row(service: &str, category: &str) -> Vec<u8> {
+        let text = r#"{"id":"019aa3a8-0e00-7000-8000-000000000000","timestamp":"2025-11-21T00:00:00Z","received_at":"2025-11-21T00:00:00Z","service":"S","level":"INFO","message":"m","category":"C"}"#;
+        text.replace("\"S\"", &format!("{service:?}")).replace("\"C\"", &format!("{category:?}")).into_bytes()
+    }
+
+    #[test]
+    fn a_reader_sees_its_services_and_no_security() {
+        type Case = (&'static [Permission], Option<&'static [&'static str]>, [bool; 4]);
+        use Permission::{ReadAudit, ReadLogs, ReadSecurity};
+        assert!(reader(&[ReadAudit, ReadSecurity], None).is_none());
+        let cases: [Case; 5] = [
+            (&[ReadLogs, ReadSecurity], None, [true; 4]),
+            (&[ReadLogs], None, [true, false, true, false]),
+            (&[ReadLogs], Some(&["api"]), [true, false, false, false]),
+            (&[ReadLogs, ReadSecurity], Some(&["api", "x"]), [true, true, false, false]),
+            (&[ReadLogs, ReadSecurity], Some(&[]), [false; 4]),
+        ];
+        for (permissions, services, expected) in cases {
+            let reader = reader(permissions, services).unwrap();
+            let rows = [row("api", "database"), row("api", "security"), row("web", "x"), row("web", "Audit")];
+            let sees: Vec<bool> = rows.iter().map(|line| reader.sees(line).unwrap()).collect();
+            assert_eq!(sees, expected, "{permissions:?} {services:?}");
+            assert_eq!(reader.sees_service("web"), services.is_none());
+        }
+    }
+}

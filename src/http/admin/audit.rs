@@ -1,0 +1,20 @@
+//! The audit stream.
+
+use axum::{Extension, extract::State, http::Uri, response::Response};
+
+use crate::{
+    app::{App, Reader},
+    engine::auth::Principal,
+    http::{error::Error, params, v1},
+};
+
+/// The audit records that the parameters ask for, as logs are listed.
+pub(in crate::http) async fn list(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    uri: Uri,
+) -> Result<Response, Error> {
+    // A key for some services only must not learn what others do.
+    let reader = Reader::of_audit(&who).ok_or(Error::OTHER_SERVICE)?;
+    v1::read::show_page(&app, &reader, params::listing(&uri, app.now())?).await
+}
