@@ -28,7 +28,7 @@ const ENGINE_ROOMS: &[(&str, &[&str])] = &[
     ("tenant", &[]),
     ("auth", &["tenant"]),
     ("block", &["record"]),
-    ("config", &["record"]),
+    ("config", &["auth", "record"]),
     ("index", &["block"]),
     ("query", &["record", "block"]),
     ("retention", &["record", "block"]),
@@ -42,10 +42,12 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
+            "base64",
             "bytes",
             "chrono",
             "flate2",
             "itoa",
+            "jsonwebtoken",
             "lz4_flex",
             "memchr",
             "regex",

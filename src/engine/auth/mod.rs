@@ -1,6 +1,8 @@
 //! Who is asking: credentials out of request headers, compared in constant time. It decides nothing
 //! about what a caller may do.
 
+pub mod jwt;
+
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
