@@ -3,6 +3,7 @@
 
 mod catalog;
 mod objects;
+mod outbound;
 mod partitions;
 mod scanners;
 mod shards;

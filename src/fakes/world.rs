@@ -10,7 +10,10 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{catalog::FakeCatalog, objects::FakeObjects, scanners::FakeScanners, shards::FakeShards};
+use super::{
+    catalog::FakeCatalog, objects::FakeObjects, outbound::FakeOutbound, scanners::FakeScanners,
+    shards::FakeShards,
+};
 use crate::{
     app::App,
     engine::config::Settings,
@@ -25,6 +28,7 @@ pub struct World {
     pub catalog: Arc<FakeCatalog>,
     pub shards: Arc<FakeShards>,
     pub scanners: Arc<FakeScanners>,
+    pub outbound: Arc<FakeOutbound>,
 }
 
 /// What every part shares.
@@ -107,7 +111,8 @@ impl World {
         let catalog = Arc::new(FakeCatalog::new(inner.clone()));
         let shards = Arc::new(FakeShards::new(inner.clone(), catalog.clone(), objects.clone()));
         let scanners = FakeScanners::new(inner.clone(), catalog.clone(), objects.clone(), shards.clone());
-        Self { inner, objects, catalog, shards, scanners: Arc::new(scanners) }
+        let outbound = Arc::new(FakeOutbound::new(inner.clone()));
+        Self { inner, objects, catalog, shards, scanners: Arc::new(scanners), outbound }
     }
 
     /// The service in this world, with the key `key` and variables as given.
@@ -124,12 +129,14 @@ impl World {
             objects: self.objects.clone(),
             shards: self.shards.clone(),
             scanners: self.scanners.clone(),
+            outbound: self.outbound.clone(),
             random: clock.clone(),
             meter: clock.clone(),
             journal: clock.clone(),
             clock,
             configs: Arc::default(),
             health: Arc::default(),
+            tokens: Arc::default(),
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),
