@@ -18,6 +18,7 @@ pub mod shard;
 pub mod state;
 pub mod stats;
 pub mod tail;
+pub mod tokens;
 pub mod trace;
 
 use std::sync::Arc;
@@ -26,7 +27,10 @@ pub use error::Error;
 
 use crate::{
     engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
-    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Partitions, Random, Scanners, ShardName, Shards},
+    ports::{
+        Catalog, Clock, Journal, Meter, ObjectStore, Outbound, Partitions, Random, Scanners, ShardName,
+        Shards,
+    },
 };
 
 /// Reads and requests under way at once: the platform lets six wait for their answers.
@@ -41,12 +45,14 @@ pub struct App {
     pub objects: Arc<dyn ObjectStore>,
     pub shards: Arc<dyn Shards>,
     pub scanners: Arc<dyn Scanners>,
+    pub outbound: Arc<dyn Outbound>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub meter: Arc<dyn Meter>,
     pub journal: Arc<dyn Journal>,
     pub configs: Arc<configs::Cache>,
     pub health: Arc<health::Cache>,
+    pub tokens: Arc<tokens::Cache>,
     pub segments: Arc<scan::Cache>,
     pub indexes: Arc<scan::IndexCache>,
     pub rollups: Arc<scan::RollupCache>,
