@@ -23,6 +23,7 @@ pub mod shard;
 pub mod state;
 pub mod stats;
 pub mod tail;
+pub mod tokens;
 pub mod trace;
 
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub use reader::{Confined, Reader};
 use crate::{
     engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
     ports::{
-        Accounts, Background, Catalog, Clock, Copies, Journal, Meter, ObjectStore, Partitions, Random,
+        Accounts, Background, Catalog, Clock, Copies, Journal, Meter, ObjectStore, Outbound, Partitions, Random,
         Scanners, ShardName, Shards,
     },
 };
@@ -50,6 +51,7 @@ pub struct App {
     pub objects: Arc<dyn ObjectStore>,
     pub shards: Arc<dyn Shards>,
     pub scanners: Arc<dyn Scanners>,
+    pub outbound: Arc<dyn Outbound>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub meter: Arc<dyn Meter>,
@@ -61,6 +63,7 @@ pub struct App {
     pub audit: Arc<audit::Pending>,
     pub configs: Arc<configs::Cache>,
     pub health: Arc<health::Cache>,
+    pub tokens: Arc<tokens::Cache>,
     pub segments: Arc<scan::Cache>,
     pub indexes: Arc<scan::IndexCache>,
     pub rollups: Arc<scan::RollupCache>,

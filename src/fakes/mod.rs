@@ -4,6 +4,7 @@
 mod accounts;
 mod catalog;
 mod objects;
+mod outbound;
 mod partitions;
 mod scanners;
 mod shards;

@@ -11,6 +11,7 @@ use super::{
     accounts::{FakeAccounts, FakeBackground, FakeCopies},
     catalog::FakeCatalog,
     objects::FakeObjects,
+    outbound::FakeOutbound,
     shards::FakeShards,
     world::{FakeClock, Inner, let_others_run, lock},
 };
@@ -66,6 +67,7 @@ impl FakeScanners {
             catalog: catalog.clone(),
             objects: objects.clone(),
             shards: shards.clone(),
+            outbound: Arc::new(FakeOutbound::new(inner.clone())),
             scanners: Arc::new(Self::new(inner, catalog, objects, shards)),
             random: clock.clone(),
             meter: clock.clone(),
@@ -73,6 +75,7 @@ impl FakeScanners {
             clock,
             configs: Arc::default(),
             health: Arc::default(),
+            tokens: Arc::default(),
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),

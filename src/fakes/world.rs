@@ -15,6 +15,7 @@ use super::{
     catalog::FakeCatalog,
     objects::FakeObjects,
     scanners::FakeScanners,
+    outbound::FakeOutbound,
     shards::FakeShards,
 };
 use crate::{
@@ -34,6 +35,7 @@ pub struct World {
     pub accounts: Arc<FakeAccounts>,
     pub copies: Arc<FakeCopies>,
     pub background: Arc<FakeBackground>,
+    pub outbound: Arc<FakeOutbound>,
 }
 
 /// What every part shares.
@@ -119,8 +121,9 @@ impl World {
         let accounts = Arc::new(FakeAccounts::new(inner.clone()));
         let copies = Arc::new(FakeCopies::new(inner.clone()));
         let scanners = Arc::new(scanners);
+        let outbound = Arc::new(FakeOutbound::new(inner.clone()));
         let background = Arc::default();
-        Self { inner, objects, catalog, shards, scanners, accounts, copies, background }
+        Self { inner, objects, catalog, shards, scanners, accounts, copies, background, outbound }
     }
 
     /// The service in this world, with the key `key` and variables as given.
@@ -137,6 +140,7 @@ impl World {
             objects: self.objects.clone(),
             shards: self.shards.clone(),
             scanners: self.scanners.clone(),
+            outbound: self.outbound.clone(),
             random: clock.clone(),
             meter: clock.clone(),
             journal: clock.clone(),
@@ -148,6 +152,7 @@ impl World {
             audit: Arc::default(),
             configs: Arc::default(),
             health: Arc::default(),
+            tokens: Arc::default(),
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),

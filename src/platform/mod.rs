@@ -9,6 +9,7 @@ mod d1;
 pub(crate) mod durable;
 pub(crate) mod exchange;
 mod meter;
+mod outbound;
 mod r2;
 
 use std::sync::{Arc, LazyLock};
@@ -42,6 +43,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         objects: Arc::new(r2::R2Objects::new(env.bucket("BUCKET").map_err(part)?)),
         shards: Arc::new(durable::client::ShardStubs::new(env.durable_object("SHARD").map_err(part)?)),
         scanners: Arc::new(durable::scanner::ScannerStubs::new(env.durable_object("SCANNER").map_err(part)?)),
+        outbound: Arc::new(outbound::Fetcher),
         random: clock.clone(),
         journal: clock.clone(),
         meter: Arc::new(meter::Isolate),
@@ -53,6 +55,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         audit: AUDIT.clone(),
         configs: Arc::default(),
         health: Arc::default(),
+        tokens: Arc::default(),
         segments: SEGMENTS.clone(),
         indexes: INDEXES.clone(),
         rollups: ROLLUPS.clone(),

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod journal;
 pub mod meter;
 pub mod objects;
+pub mod outbound;
 pub mod partitions;
 pub mod random;
 pub mod scanners;
@@ -23,6 +24,7 @@ pub use clock::Clock;
 pub use journal::Journal;
 pub use meter::{Counts, Meter};
 pub use objects::ObjectStore;
+pub use outbound::Outbound;
 pub use partitions::Partitions;
 pub use random::Random;
 pub use scanners::{ScannerName, Scanners};
@@ -34,7 +36,8 @@ pub use shards::{ShardName, Shards};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part} failed: {reason}")]
 pub struct PortError {
-    /// Which part: `accounts`, `catalog`, `copies`, `objects`, `shard`, `shard log`, `scanner`, or `store` for all of them together.
+    /// Which part: `accounts`, `catalog`, `copies`, `objects`, `outbound`, `shard`, `shard log`, `scanner`, or `store`
+    /// for all of them together.
     pub part: &'static str,
     pub reason: String,
 }

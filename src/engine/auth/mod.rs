@@ -7,6 +7,8 @@ pub mod permission;
 
 use std::sync::Arc;
 
+pub mod jwt;
+
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
