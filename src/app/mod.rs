@@ -11,6 +11,8 @@ pub mod fresh;
 pub mod health;
 pub mod ingest;
 pub mod jobs;
+pub mod limiter;
+pub mod limits;
 pub mod rebuild;
 pub mod scan;
 pub mod search;
@@ -26,7 +28,9 @@ pub use error::Error;
 
 use crate::{
     engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
-    ports::{Catalog, Clock, Journal, Meter, ObjectStore, Partitions, Random, Scanners, ShardName, Shards},
+    ports::{
+        Catalog, Clock, Journal, Limits, Meter, ObjectStore, Partitions, Random, Scanners, ShardName, Shards,
+    },
 };
 
 /// Reads and requests under way at once: the platform lets six wait for their answers.
@@ -41,12 +45,14 @@ pub struct App {
     pub objects: Arc<dyn ObjectStore>,
     pub shards: Arc<dyn Shards>,
     pub scanners: Arc<dyn Scanners>,
+    pub limiter: Arc<dyn Limits>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub meter: Arc<dyn Meter>,
     pub journal: Arc<dyn Journal>,
     pub configs: Arc<configs::Cache>,
     pub health: Arc<health::Cache>,
+    pub limits: Arc<limits::Cache>,
     pub segments: Arc<scan::Cache>,
     pub indexes: Arc<scan::IndexCache>,
     pub rollups: Arc<scan::RollupCache>,

@@ -2,6 +2,7 @@
 //! or after a write took effect, and a clock that is turned by hand.
 
 mod catalog;
+mod limits;
 mod objects;
 mod partitions;
 mod scanners;

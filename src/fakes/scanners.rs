@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use super::{
     catalog::FakeCatalog,
+    limits::FakeLimits,
     objects::FakeObjects,
     shards::FakeShards,
     world::{FakeClock, Inner, let_others_run, lock},
@@ -65,6 +66,7 @@ impl FakeScanners {
             catalog: catalog.clone(),
             objects: objects.clone(),
             shards: shards.clone(),
+            limiter: Arc::new(FakeLimits::new(inner.clone())),
             scanners: Arc::new(Self::new(inner, catalog, objects, shards)),
             random: clock.clone(),
             meter: clock.clone(),
@@ -72,6 +74,7 @@ impl FakeScanners {
             clock,
             configs: Arc::default(),
             health: Arc::default(),
+            limits: Arc::default(),
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),

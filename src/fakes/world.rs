@@ -10,7 +10,10 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{catalog::FakeCatalog, objects::FakeObjects, scanners::FakeScanners, shards::FakeShards};
+use super::{
+    catalog::FakeCatalog, limits::FakeLimits, objects::FakeObjects, scanners::FakeScanners,
+    shards::FakeShards,
+};
 use crate::{
     app::App,
     engine::config::Settings,
@@ -25,6 +28,7 @@ pub struct World {
     pub catalog: Arc<FakeCatalog>,
     pub shards: Arc<FakeShards>,
     pub scanners: Arc<FakeScanners>,
+    pub limits: Arc<FakeLimits>,
 }
 
 /// What every part shares.
@@ -107,7 +111,8 @@ impl World {
         let catalog = Arc::new(FakeCatalog::new(inner.clone()));
         let shards = Arc::new(FakeShards::new(inner.clone(), catalog.clone(), objects.clone()));
         let scanners = FakeScanners::new(inner.clone(), catalog.clone(), objects.clone(), shards.clone());
-        Self { inner, objects, catalog, shards, scanners: Arc::new(scanners) }
+        let limits = Arc::new(FakeLimits::new(inner.clone()));
+        Self { inner, objects, catalog, shards, scanners: Arc::new(scanners), limits }
     }
 
     /// The service in this world, with the key `key` and variables as given.
@@ -124,12 +129,14 @@ impl World {
             objects: self.objects.clone(),
             shards: self.shards.clone(),
             scanners: self.scanners.clone(),
+            limiter: self.limits.clone(),
             random: clock.clone(),
             meter: clock.clone(),
             journal: clock.clone(),
             clock,
             configs: Arc::default(),
             health: Arc::default(),
+            limits: Arc::default(),
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),
@@ -194,10 +201,11 @@ impl Clock for FakeClock {
         self.0.now_ms.load(Ordering::Relaxed)
     }
 
-    /// Lets the others run first, then the time has passed.
+    /// Lets the others run first, then the time has passed; for all who sleep at once.
     async fn sleep_ms(&self, ms: u64) {
+        let until = self.now_ms() + ms;
         let_others_run().await;
-        self.0.now_ms.fetch_add(ms, Ordering::Relaxed);
+        self.0.now_ms.fetch_max(until, Ordering::Relaxed);
     }
 }
 
@@ -220,8 +228,15 @@ impl Meter for FakeClock {
             r2_deletes: count("objects.delete"),
             shard_requests: count("shards.append") + count("shards.unflushed") + count("shards.flush"),
             scanner_requests: count("scanners.scan"),
+            limiter_requests: count("limits.ask"),
+            limiter_failures: count("limits.failed"),
+            limiter_rows_written: count("limit_log.write") + count("limit_log.remove"),
             ..Counts::default()
         }
+    }
+
+    fn limiter_failed(&self) {
+        *lock(&self.0.calls).entry("limits.failed".to_owned()).or_default() += 1;
     }
 }
 

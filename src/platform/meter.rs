@@ -1,4 +1,4 @@
-//! Counts of this isolate. The fetch handler and the shards of one isolate share them.
+//! Counts of this isolate. The fetch handler and the objects of one isolate share them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,6 +26,9 @@ pub(super) static D1_ROWS_WRITTEN: Counter = Counter::new();
 pub(super) static SHARD_ROWS_WRITTEN: Counter = Counter::new();
 pub(super) static SHARD_REQUESTS: Counter = Counter::new();
 pub(super) static SCANNER_REQUESTS: Counter = Counter::new();
+pub(super) static LIMITER_REQUESTS: Counter = Counter::new();
+pub(super) static LIMITER_ROWS_WRITTEN: Counter = Counter::new();
+static LIMITER_FAILURES: Counter = Counter::new();
 pub(super) static R2_WRITES: Counter = Counter::new();
 pub(super) static R2_READS: Counter = Counter::new();
 pub(super) static R2_LISTS: Counter = Counter::new();
@@ -41,10 +44,17 @@ impl Meter for Isolate {
             shard_rows_written: SHARD_ROWS_WRITTEN.get(),
             shard_requests: SHARD_REQUESTS.get(),
             scanner_requests: SCANNER_REQUESTS.get(),
+            limiter_requests: LIMITER_REQUESTS.get(),
+            limiter_failures: LIMITER_FAILURES.get(),
+            limiter_rows_written: LIMITER_ROWS_WRITTEN.get(),
             r2_writes: R2_WRITES.get(),
             r2_reads: R2_READS.get(),
             r2_lists: R2_LISTS.get(),
             r2_deletes: R2_DELETES.get(),
         }
+    }
+
+    fn limiter_failed(&self) {
+        LIMITER_FAILURES.add(1);
     }
 }

@@ -6,6 +6,8 @@
 pub mod catalog;
 pub mod clock;
 pub mod journal;
+pub mod limit_log;
+pub mod limits;
 pub mod meter;
 pub mod objects;
 pub mod partitions;
@@ -17,6 +19,8 @@ pub mod shards;
 pub use catalog::{Catalog, CatalogEntry};
 pub use clock::Clock;
 pub use journal::Journal;
+pub use limit_log::LimitLog;
+pub use limits::{LimiterName, Limits};
 pub use meter::{Counts, Meter};
 pub use objects::ObjectStore;
 pub use partitions::Partitions;
@@ -30,7 +34,8 @@ pub use shards::{ShardName, Shards};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part} failed: {reason}")]
 pub struct PortError {
-    /// Which part: `catalog`, `objects`, `shard`, `shard log`, `scanner`, or `store` for all of them together.
+    /// Which part: `catalog`, `objects`, `shard`, `shard log`, `scanner`, `limiter`, `limit log`, or
+    /// `store` for all of them together.
     pub part: &'static str,
     pub reason: String,
 }

@@ -25,7 +25,7 @@ pub struct Held {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Units {
     slot: u64,
-    units: u32,
+    given: u32,
     left: u32,
     expires_ms: u64,
     /// When they were spent, by grains: the last time of each, and how many.
@@ -99,7 +99,7 @@ impl Held {
             *units -= back;
             rest -= back;
         }
-        lease.left = lease.left.saturating_add(spent.units - rest).min(lease.units);
+        lease.left = lease.left.saturating_add(spent.units - rest).min(lease.given);
     }
 
     /// Ends the lease and says what to ask for.
@@ -123,7 +123,7 @@ impl Held {
         self.answered(asked_ms);
         self.remaining = lease.remaining;
         self.reset_ms = now_ms.saturating_add(lease.reset_in_ms);
-        if lease.granted < need || (lease.granted == 0 && lease.blocked_for_ms > 0) {
+        if lease.granted < need || lease.blocked_for_ms > 0 {
             if lease.blocked_for_ms > 0 {
                 self.blocked = Some((now_ms.saturating_add(lease.blocked_for_ms), need));
             }
@@ -135,7 +135,7 @@ impl Held {
         if units > self.lease.as_ref().map_or(0, |lease| lease.left) {
             self.lease = Some(Units {
                 slot: lease.slot,
-                units,
+                given: units,
                 left: units,
                 expires_ms: asked_ms.saturating_add(lease.expires_in_ms),
                 spent: Vec::new(),
@@ -175,7 +175,7 @@ impl Units {
     fn back(self, now_ms: u64) -> Back {
         let ago = |(at, units): (u64, u32)| (now_ms.saturating_sub(at), units);
         let spent = self.spent.into_iter().filter(|(_, units)| *units > 0).map(ago).collect();
-        Back { slot: self.slot, units: self.units, spent }
+        Back { slot: self.slot, units: self.given, spent }
     }
 }
 

@@ -81,5 +81,11 @@ pub struct Lease {
     pub blocked_for_ms: u64,
 }
 
+impl Lease {
+    pub fn grants(&self, wish: &Wish) -> bool {
+        wish.need <= self.granted && self.blocked_for_ms == 0
+    }
+}
+
 #[cfg(test)]
 mod tests;
