@@ -17,6 +17,8 @@ async fn the_fakes_keep_the_contract_of_the_ports() {
     let log = world.shards.log(&ShardName { tenant: Tenant::default_tenant(), number: 0 });
     assert_eq!(contract::shard_log(&*log, world.now_ms() + 1).await, Ok(()));
     assert_eq!(log.tables(), Ok(Vec::new()));
+    assert_eq!(contract::limit_log(&*world.limits.log(&Tenant::default_tenant())), Ok(()));
+    assert_eq!(contract::limits(&*world.limits, &Tenant::default_tenant()).await, Ok(()));
 }
 
 #[tokio::test]

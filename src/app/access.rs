@@ -7,11 +7,17 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{App, Error, audit};
+use uuid::Uuid;
+
+use super::{App, Error, audit, limits::Counter, tokens};
 use crate::{
     engine::{
-        account::{Account, Key, domain::host_name},
-        auth::{ApiKey, Credential, KeyHash, Principal, is_secret},
+        account::{Account, Key, RateLimit, domain::host_name},
+        auth::{
+            ApiKey, Credential, Identity, KeyHash, Principal, digest, is_secret,
+            jwt::{self, Claims, Refused},
+        },
+        limit::Policy,
         record::timestamp::Timestamp,
         tenant::Tenant,
     },
@@ -25,6 +31,9 @@ const FRESH_MS: u64 = 30_000;
 
 /// When copies cannot be read, what was known last stands for so long.
 const LAST_KNOWN_MS: u64 = 5 * 60_000;
+
+/// A token is checked again after this.
+const TOKEN_HELD_MS: u64 = 60_000;
 
 /// How often an isolate notes that a key is in use.
 const USE_NOTED_MS: u64 = 10 * 60_000;
@@ -63,8 +72,16 @@ impl Known {
 pub struct Cache {
     accounts: Held<Tenant, Option<Arc<Known>>>,
     domains: Held<String, Option<Tenant>>,
+    /// Claims of tokens that were good, and until when they are taken for it.
+    tokens: Mutex<HashMap<Uuid, (Claims, u64)>>,
     /// When the use of a key from an address was last noted.
     uses: Mutex<HashMap<(Tenant, String, String), u64>>,
+}
+
+impl Cache {
+    fn tokens(&self) -> MutexGuard<'_, HashMap<Uuid, (Claims, u64)>> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct Held<K, V>(Mutex<HashMap<K, Entry<V>>>);
@@ -132,6 +149,8 @@ pub enum Refusal {
     NotConfigured,
     #[error("no credential")]
     Missing,
+    #[error(transparent)]
+    Token(Refused),
     #[error("the credential is not valid")]
     Wrong { tenant: Option<Tenant> },
     #[error("the host is another tenant's")]
@@ -152,7 +171,7 @@ pub struct Shown<'a> {
 
 /// Finds out who it is. Nothing but its headers has been looked at.
 pub async fn admit(app: &App, shown: Shown<'_>) -> Result<Admitted, Refusal> {
-    if app.settings.api_key.is_none() {
+    if app.settings.api_key.is_none() && app.settings.jwt.is_none() {
         return Err(Refusal::NotConfigured);
     }
     let credential = shown.credential.ok_or(Refusal::Missing)?;
@@ -182,7 +201,10 @@ async fn identify(app: &App, credential: &Credential) -> Result<Admitted, Refusa
         let account = default_account(app).await?;
         return Ok(Admitted { principal: Principal::root(), account, key: None });
     }
-    let Some(key) = ApiKey::parse(secret) else { return Err(wrong()) };
+    let Some(key) = ApiKey::parse(secret) else {
+        let is_token = app.settings.jwt.is_some() && jwt::is_token(secret);
+        return if is_token { of_token(app, secret).await } else { Err(wrong()) };
+    };
     let Some(account) = account(app, key.tenant()).await? else { return Err(wrong()) };
     let wrong = || Refusal::Wrong { tenant: Some(key.tenant().clone()) };
     let found = account.key(key.hash()).ok_or_else(wrong)?.clone();
@@ -191,6 +213,65 @@ async fn identify(app: &App, credential: &Credential) -> Result<Admitted, Refusa
     }
     let principal = account.account.holder(&found, app.now()).ok_or_else(wrong)?;
     Ok(Admitted { principal, account, key: Some(found) })
+}
+
+/// The holder of a token, as its claims say. A token that was good is taken for good for a minute.
+async fn of_token(app: &App, token: &str) -> Result<Admitted, Refusal> {
+    let (digest, now) = (digest(token.as_bytes()), app.clock.now_ms());
+    let known =
+        app.access.tokens().get(&digest).filter(|(_, until)| now < *until).map(|(claims, _)| claims.clone());
+    let claims = if let Some(claims) = known {
+        claims
+    } else {
+        let claims = tokens::verify(app, token).await.map_err(|error| match error {
+            tokens::Error::Refused(refused) => Refusal::Token(refused),
+            tokens::Error::Unavailable(error) => Refusal::Unavailable(error),
+        })?;
+        let mut good = app.access.tokens();
+        if good.len() >= MAX_HELD {
+            good.clear();
+        }
+        good.insert(digest, (claims.clone(), claims.expires_ms.min(now + TOKEN_HELD_MS)));
+        claims
+    };
+    let missing = |name: &str, expected| Refusal::Token(Refused::Claim { name: name.to_owned(), expected });
+    let rules = app.settings.jwt.as_ref().ok_or(Refusal::NotConfigured)?;
+    let tenant = claims.tenant.as_deref().and_then(Tenant::parse);
+    let tenant = tenant.ok_or_else(|| missing(&rules.tenant_claim, "the name of a tenant"))?;
+    let role = claims.role.ok_or_else(|| missing(&rules.role_claim, "the name of a role"))?;
+    let account =
+        if tenant.is_default() { Some(default_account(app).await?) } else { account(app, &tenant).await? };
+    let account = account.filter(|known| !known.account.erasing);
+    let account = account.ok_or_else(|| missing(&rules.tenant_claim, "the name of a tenant"))?;
+    let subject = claims.subject.unwrap_or_else(|| "nobody".to_owned());
+    let identity = Identity { id: format!("token:{subject}"), name: subject, role };
+    let principal = account.account.principal(identity, claims.services);
+    let principal = principal.ok_or_else(|| missing(&rules.role_claim, "the name of a role"))?;
+    Ok(Admitted { principal, account, key: None })
+}
+
+/// What a request counts for: its key, its address, and its batches. The deployment's own key has no limits, and a
+/// key with limits of its own has no others.
+pub fn counters(app: &App, admitted: &Admitted, address: Option<&str>, is_batch: bool) -> Vec<Counter> {
+    let limits = app.settings.rate_limits;
+    let id = &admitted.principal.identity().id;
+    if !limits.enabled || id == Principal::BOOTSTRAP {
+        return Vec::new();
+    }
+    let own = admitted.key.as_ref().and_then(|key| key.rate_limit);
+    let set = own.or(admitted.account.account.config.rate_limit);
+    let window = |set: RateLimit| u64::from(set.window_seconds) * 1_000;
+    let requests = set.map_or(limits.requests, |set| Policy { limit: set.requests, window_ms: window(set) });
+    let batches = match set.and_then(|set| Some((set, set.batches?))) {
+        Some((set, batches)) => Some(Policy { limit: batches, window_ms: window(set) }),
+        // Who may make more requests is not held to fewer batches than were set for all.
+        None => own.is_none().then_some(limits.batches),
+    };
+    let counter = |name: String, policy| Counter { name, policy, units: 1 };
+    let address =
+        address.filter(|_| own.is_none()).map(|address| counter(format!("addr:{address}"), requests));
+    let batches = batches.filter(|_| is_batch).map(|policy| counter(format!("batch:{id}"), policy));
+    [Some(counter(format!("key:{id}"), requests)), address, batches].into_iter().flatten().collect()
 }
 
 /// The default tenant's account; the deployment works before there is one.

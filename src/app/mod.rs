@@ -14,6 +14,8 @@ pub mod fresh;
 pub mod health;
 pub mod ingest;
 pub mod jobs;
+pub mod limiter;
+pub mod limits;
 pub mod purge;
 pub mod reader;
 pub mod rebuild;
@@ -34,8 +36,8 @@ pub use reader::{Confined, Reader};
 use crate::{
     engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
     ports::{
-        Accounts, Background, Catalog, Clock, Copies, Journal, Meter, ObjectStore, Outbound, Partitions, Random,
-        Scanners, ShardName, Shards,
+        Accounts, Background, Catalog, Clock, Copies, Journal, Limits, Meter, ObjectStore, Outbound,
+        Partitions, Random, Scanners, ShardName, Shards,
     },
 };
 
@@ -52,6 +54,7 @@ pub struct App {
     pub shards: Arc<dyn Shards>,
     pub scanners: Arc<dyn Scanners>,
     pub outbound: Arc<dyn Outbound>,
+    pub limiter: Arc<dyn Limits>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub meter: Arc<dyn Meter>,
@@ -64,6 +67,7 @@ pub struct App {
     pub configs: Arc<configs::Cache>,
     pub health: Arc<health::Cache>,
     pub tokens: Arc<tokens::Cache>,
+    pub limits: Arc<limits::Cache>,
     pub segments: Arc<scan::Cache>,
     pub indexes: Arc<scan::IndexCache>,
     pub rollups: Arc<scan::RollupCache>,

@@ -3,6 +3,8 @@
 //! `contract` only.
 
 mod catalog;
+mod limit_log;
+mod limits;
 mod objects;
 mod partitions;
 mod shard_log;
@@ -10,6 +12,8 @@ mod shard_log;
 use std::fmt::Debug;
 
 pub use catalog::catalog;
+pub use limit_log::limit_log;
+pub use limits::limits;
 pub use objects::objects;
 pub use partitions::partitions;
 pub use shard_log::shard_log;

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod block;
 pub mod config;
 pub mod index;
+pub mod limit;
 pub mod query;
 pub mod record;
 pub mod retention;

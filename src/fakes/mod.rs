@@ -3,6 +3,7 @@
 
 mod accounts;
 mod catalog;
+mod limits;
 mod objects;
 mod outbound;
 mod partitions;

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::{
     accounts::{FakeAccounts, FakeBackground, FakeCopies},
     catalog::FakeCatalog,
+    limits::FakeLimits,
     objects::FakeObjects,
     outbound::FakeOutbound,
     shards::FakeShards,
@@ -68,6 +69,7 @@ impl FakeScanners {
             objects: objects.clone(),
             shards: shards.clone(),
             outbound: Arc::new(FakeOutbound::new(inner.clone())),
+            limiter: Arc::new(FakeLimits::new(inner.clone())),
             scanners: Arc::new(Self::new(inner, catalog, objects, shards)),
             random: clock.clone(),
             meter: clock.clone(),
@@ -76,6 +78,7 @@ impl FakeScanners {
             configs: Arc::default(),
             health: Arc::default(),
             tokens: Arc::default(),
+            limits: Arc::default(),
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),

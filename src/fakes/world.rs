@@ -13,9 +13,10 @@ use async_trait::async_trait;
 use super::{
     accounts::{FakeAccounts, FakeBackground, FakeCopies},
     catalog::FakeCatalog,
+    limits::FakeLimits,
     objects::FakeObjects,
-    scanners::FakeScanners,
     outbound::FakeOutbound,
+    scanners::FakeScanners,
     shards::FakeShards,
 };
 use crate::{
@@ -36,6 +37,7 @@ pub struct World {
     pub copies: Arc<FakeCopies>,
     pub background: Arc<FakeBackground>,
     pub outbound: Arc<FakeOutbound>,
+    pub limits: Arc<FakeLimits>,
 }
 
 /// What every part shares.
@@ -122,8 +124,9 @@ impl World {
         let copies = Arc::new(FakeCopies::new(inner.clone()));
         let scanners = Arc::new(scanners);
         let outbound = Arc::new(FakeOutbound::new(inner.clone()));
+        let limits = Arc::new(FakeLimits::new(inner.clone()));
         let background = Arc::default();
-        Self { inner, objects, catalog, shards, scanners, accounts, copies, background, outbound }
+        Self { inner, objects, catalog, shards, scanners, accounts, copies, background, outbound, limits }
     }
 
     /// The service in this world, with the key `key` and variables as given.
@@ -141,6 +144,7 @@ impl World {
             shards: self.shards.clone(),
             scanners: self.scanners.clone(),
             outbound: self.outbound.clone(),
+            limiter: self.limits.clone(),
             random: clock.clone(),
             meter: clock.clone(),
             journal: clock.clone(),
@@ -153,6 +157,7 @@ impl World {
             configs: Arc::default(),
             health: Arc::default(),
             tokens: Arc::default(),
+            limits: Arc::default(),
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),
@@ -217,10 +222,11 @@ impl Clock for FakeClock {
         self.0.now_ms.load(Ordering::Relaxed)
     }
 
-    /// Lets the others run first, then the time has passed.
+    /// Lets the others run first, then the time has passed; for all who sleep at once.
     async fn sleep_ms(&self, ms: u64) {
+        let until = self.now_ms() + ms;
         let_others_run().await;
-        self.0.now_ms.fetch_add(ms, Ordering::Relaxed);
+        self.0.now_ms.fetch_max(until, Ordering::Relaxed);
     }
 }
 
@@ -243,8 +249,15 @@ impl Meter for FakeClock {
             r2_deletes: count("objects.delete"),
             shard_requests: count("shards.append") + count("shards.unflushed") + count("shards.flush"),
             scanner_requests: count("scanners.scan"),
+            limiter_requests: count("limits.ask"),
+            limiter_failures: count("limits.failed"),
+            limiter_rows_written: count("limit_log.write") + count("limit_log.remove"),
             ..Counts::default()
         }
+    }
+
+    fn limiter_failed(&self) {
+        *lock(&self.0.calls).entry("limits.failed".to_owned()).or_default() += 1;
     }
 }
 

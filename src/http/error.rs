@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{self, App},
     engine::{
-        auth::Permission,
+        auth::{Permission, jwt::Refused},
         wire::{batch::ParseError, body::BodyError},
     },
 };
@@ -41,6 +41,11 @@ impl Error {
     );
     pub(super) const WRONG_KEY: Self =
         Self::fixed(StatusCode::FORBIDDEN, "forbidden", "this key is not valid here");
+    pub(super) const RATE_LIMITED: Self = Self::fixed(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limited",
+        "there were too many requests in this window of time; the header Retry-After says when to go on",
+    );
     pub(super) const OTHER_HOST: Self =
         Self::fixed(StatusCode::FORBIDDEN, "wrong_host", "this host is another tenant's than the key's");
     pub(super) const WRONG_ADDRESS: Self =
@@ -62,6 +67,11 @@ impl Error {
 
     const fn fixed(status: StatusCode, code: &'static str, message: &'static str) -> Self {
         Self { status, code, message: std::borrow::Cow::Borrowed(message), field: None, position: None }
+    }
+
+    pub(super) fn bad_token(refused: &Refused) -> Self {
+        let message = format!("the token is not valid: {refused}");
+        Self { message: message.into(), code: "invalid_token", ..Self::NO_KEY }
     }
 
     pub(super) fn not_allowed(need: Permission, role: &str) -> Self {

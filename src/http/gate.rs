@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -17,6 +17,7 @@ use crate::{
         access::{self, Admitted, Refusal, Shown},
         audit::{self, Action, Event},
         export::Tally,
+        limits::{self, Verdict},
     },
     engine::{
         auth::{Credential, Identity, Permission, Principal, credential},
@@ -31,14 +32,23 @@ const COUNTRY: &str = "cf-ipcountry";
 /// What is said of a request in the audit stream.
 const MAX_PATH: usize = 500;
 
+/// What more there is to a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plain,
+    /// It takes many records at once.
+    Batch,
+    /// It answers with counts, which a tenant can switch off.
+    Analytics,
+}
+
 /// What a route asks of a caller.
 #[derive(Clone)]
 pub(super) struct Gate {
     pub(super) app: App,
     pub(super) path: &'static str,
     pub(super) need: Permission,
-    /// Answers with counts, which a tenant can switch off.
-    pub(super) is_analytics: bool,
+    pub(super) kind: Kind,
 }
 
 /// What an answer shows, for the audit stream.
@@ -62,7 +72,7 @@ pub(super) fn shows(mut response: Response, reads: Reads) -> Response {
 
 /// Lets in who may, gives the handlers a `Principal` and a `Reader`, and writes down what has to be.
 pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let Gate { app, path, need, is_analytics } = gate;
+    let Gate { app, path, need, kind } = gate;
     let about = About::of(&request, path);
     let headers = request.headers();
     let api_key = text(headers, &app.settings.api_key_header);
@@ -71,13 +81,24 @@ pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: N
         Ok(admitted) => admitted,
         Err((error, tenant, who)) => return about.refused(&app, &tenant, who, error),
     };
+    let counters = access::counters(&app, &admitted, about.address.as_deref(), kind == Kind::Batch);
     let Admitted { principal, account, .. } = admitted;
     let who = principal.identity().clone();
     let refuse = |error| about.refused(&app, principal.tenant(), Some(who.clone()), error);
+    let mut verdict = None;
+    if !counters.is_empty() {
+        let counted = limits::take(&app, principal.tenant(), &counters).await;
+        if !counted.allowed {
+            let mut response = refuse(Error::RATE_LIMITED);
+            say_limits(&mut response, &counted);
+            return response;
+        }
+        verdict = Some(counted);
+    }
     if !principal.may(need) {
         return refuse(Error::not_allowed(need, &who.role));
     }
-    if is_analytics && !account.account.config.enable_analytics {
+    if kind == Kind::Analytics && !account.account.config.enable_analytics {
         return refuse(Error::ANALYTICS_OFF);
     }
     access::note_use(&app, &principal, about.address.as_deref(), |address| {
@@ -93,7 +114,24 @@ pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: N
     let mut response = next.run(request).await;
     about.note(&app, &tenant, need, who, &mut response);
     allow_origin(&mut response, origin);
+    if let Some(verdict) = verdict {
+        say_limits(&mut response, &verdict);
+    }
     response
+}
+
+fn say_limits(response: &mut Response, verdict: &Verdict) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("ratelimit-limit", verdict.limit),
+        ("ratelimit-remaining", verdict.remaining),
+        ("ratelimit-reset", verdict.reset_s),
+    ] {
+        headers.insert(HeaderName::from_static(name), value.into());
+    }
+    if !verdict.allowed {
+        headers.insert(header::RETRY_AFTER, verdict.retry_after_s.max(1).into());
+    }
 }
 
 type Refused = (Error, Tenant, Option<Identity>);
@@ -106,6 +144,7 @@ async fn admit(app: &App, credential: Option<&Credential>, about: &About) -> Res
         match refusal {
             Refusal::NotConfigured => (Error::NO_KEY_SET, nobody(), None),
             Refusal::Missing => (Error::NO_KEY, nobody(), None),
+            Refusal::Token(refused) => (Error::bad_token(&refused), nobody(), None),
             Refusal::Wrong { tenant } => (Error::WRONG_KEY, tenant.unwrap_or_else(nobody), None),
             Refusal::OtherHost { tenant, id } => (Error::OTHER_HOST, tenant, named(id)),
             Refusal::Address { tenant, id } => (Error::WRONG_ADDRESS, tenant, named(id)),

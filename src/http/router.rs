@@ -14,7 +14,7 @@ use axum::{
 use super::{
     admin,
     error::Error,
-    gate::{self, Gate},
+    gate::{self, Gate, Kind},
     ops,
     request_id::RequestId,
     v1,
@@ -36,7 +36,7 @@ struct Route {
     method: Method,
     path: &'static str,
     need: Permission,
-    is_analytics: bool,
+    kind: Kind,
     handler: MethodRouter<App>,
 }
 
@@ -52,12 +52,17 @@ where
     H: Handler<T, App>,
     T: 'static,
 {
-    Route { method, path, need, is_analytics: false, handler: on(filter, handler) }
+    Route { method, path, need, kind: Kind::Plain, handler: on(filter, handler) }
 }
 
 /// Of counts and charts.
 fn analytics(route: Route) -> Route {
-    Route { is_analytics: true, ..route }
+    Route { kind: Kind::Analytics, ..route }
+}
+
+/// Of many records at once.
+fn batch(route: Route) -> Route {
+    Route { kind: Kind::Batch, ..route }
 }
 
 /// Every route behind the gate.
@@ -66,8 +71,8 @@ fn routes() -> Vec<Route> {
         route(POST, "/logs", WriteLogs, v1::ingest::one),
         route(POST, "/api/v1/logs", WriteLogs, v1::ingest::one),
         route(POST, "/api/v1/logs/ingest", WriteLogs, v1::ingest::one),
-        route(POST, "/api/v1/logs/batch", WriteLogs, v1::ingest::batch),
-        route(POST, "/api/v1/logs/ingest/batch", WriteLogs, v1::ingest::batch),
+        batch(route(POST, "/api/v1/logs/batch", WriteLogs, v1::ingest::batch)),
+        batch(route(POST, "/api/v1/logs/ingest/batch", WriteLogs, v1::ingest::batch)),
         route(GET, "/logs", ReadLogs, v1::read::list),
         route(GET, "/api/v1/logs", ReadLogs, v1::read::list),
         route(GET, "/logs/search", ReadLogs, v1::read::list),
@@ -119,8 +124,7 @@ pub fn policy() -> Vec<(Method, &'static str, Permission)> {
 pub fn router(app: App) -> Router {
     let open = Router::new().route("/health", get(ops::health));
     let gated = routes().into_iter().fold(open, |router, route| {
-        let gate =
-            Gate { app: app.clone(), path: route.path, need: route.need, is_analytics: route.is_analytics };
+        let gate = Gate { app: app.clone(), path: route.path, need: route.need, kind: route.kind };
         let layer = middleware::from_fn_with_state(gate, gate::gate);
         router.route(route.path, route.handler.route_layer(layer))
     });

@@ -1,8 +1,12 @@
-//! Runs the contract suite on the real parts: `GET /__contract/{objects,catalog,partitions,shard_log}`.
+//! Runs the contract suite on the real parts: `GET /__contract/{objects,catalog,partitions,shard_log,limit_log,limits}`.
 
 use worker::{Env, Request, Response, Result};
 
-use super::{d1::D1Catalog, durable::client::ShardStubs, r2::R2Objects};
+use super::{
+    d1::D1Catalog,
+    durable::{client::ShardStubs, limiter::LimiterStubs},
+    r2::R2Objects,
+};
 use crate::{
     contract::{self, Broken},
     engine::tenant::Tenant,
@@ -23,6 +27,14 @@ pub(crate) async fn run(request: &Request, env: &Env) -> Result<Option<Response>
             let shard = ShardName { tenant: Tenant::default_tenant(), number: 99 };
             let stubs = ShardStubs::new(env.durable_object("SHARD")?);
             stubs.contract(&shard).await.map_err(Broken::from)
+        }
+        "limit_log" => {
+            let stubs = LimiterStubs::new(env.durable_object("LIMITER")?);
+            stubs.contract(&Tenant::default_tenant()).await.map_err(Broken::from)
+        }
+        "limits" => {
+            let stubs = LimiterStubs::new(env.durable_object("LIMITER")?);
+            contract::limits(&stubs, &Tenant::default_tenant()).await
         }
         _ => return Response::error("there is no such contract", 404).map(Some),
     };

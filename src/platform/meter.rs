@@ -1,4 +1,4 @@
-//! Counts of this isolate. The fetch handler and the shards of one isolate share them.
+//! Counts of this isolate. The fetch handler and the objects of one isolate share them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,6 +28,9 @@ pub(super) static SHARD_REQUESTS: Counter = Counter::new();
 pub(super) static SCANNER_REQUESTS: Counter = Counter::new();
 pub(super) static KV_READS: Counter = Counter::new();
 pub(super) static KV_WRITES: Counter = Counter::new();
+pub(super) static LIMITER_REQUESTS: Counter = Counter::new();
+pub(super) static LIMITER_ROWS_WRITTEN: Counter = Counter::new();
+static LIMITER_FAILURES: Counter = Counter::new();
 pub(super) static R2_WRITES: Counter = Counter::new();
 pub(super) static R2_READS: Counter = Counter::new();
 pub(super) static R2_LISTS: Counter = Counter::new();
@@ -45,10 +48,17 @@ impl Meter for Isolate {
             scanner_requests: SCANNER_REQUESTS.get(),
             kv_reads: KV_READS.get(),
             kv_writes: KV_WRITES.get(),
+            limiter_requests: LIMITER_REQUESTS.get(),
+            limiter_failures: LIMITER_FAILURES.get(),
+            limiter_rows_written: LIMITER_ROWS_WRITTEN.get(),
             r2_writes: R2_WRITES.get(),
             r2_reads: R2_READS.get(),
             r2_lists: R2_LISTS.get(),
             r2_deletes: R2_DELETES.get(),
         }
+    }
+
+    fn limiter_failed(&self) {
+        LIMITER_FAILURES.add(1);
     }
 }

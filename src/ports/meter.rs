@@ -13,6 +13,10 @@ pub struct Counts {
     pub scanner_requests: u64,
     pub kv_reads: u64,
     pub kv_writes: u64,
+    pub limiter_requests: u64,
+    /// Requests that were let through because the limiter could not be asked.
+    pub limiter_failures: u64,
+    pub limiter_rows_written: u64,
     pub r2_writes: u64,
     pub r2_reads: u64,
     pub r2_lists: u64,
@@ -21,4 +25,7 @@ pub struct Counts {
 
 pub trait Meter: Send + Sync {
     fn counts(&self) -> Counts;
+
+    /// Counts a request that was let through because the limiter could not be asked.
+    fn limiter_failed(&self);
 }

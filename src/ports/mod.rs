@@ -8,6 +8,8 @@ pub mod background;
 pub mod catalog;
 pub mod clock;
 pub mod journal;
+pub mod limit_log;
+pub mod limits;
 pub mod meter;
 pub mod objects;
 pub mod outbound;
@@ -22,6 +24,8 @@ pub use background::Background;
 pub use catalog::{Catalog, CatalogEntry};
 pub use clock::Clock;
 pub use journal::Journal;
+pub use limit_log::LimitLog;
+pub use limits::{LimiterName, Limits};
 pub use meter::{Counts, Meter};
 pub use objects::ObjectStore;
 pub use outbound::Outbound;
@@ -36,8 +40,8 @@ pub use shards::{ShardName, Shards};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part} failed: {reason}")]
 pub struct PortError {
-    /// Which part: `accounts`, `catalog`, `copies`, `objects`, `outbound`, `shard`, `shard log`, `scanner`, or `store`
-    /// for all of them together.
+    /// Which part: `accounts`, `catalog`, `copies`, `objects`, `outbound`, `shard`, `shard log`, `scanner`, `limiter`,
+    /// `limit log`, or `store` for all of them together.
     pub part: &'static str,
     pub reason: String,
 }

@@ -151,6 +151,7 @@ function timberline(bindings, options, build) {
     durableObjects: {
       SHARD: { className: "ShardObject", useSQLite: true },
       SCANNER: { className: "ScannerObject", useSQLite: true },
+      LIMITER: { className: "LimiterObject", useSQLite: true },
       ...options.durableObjects,
     },
   };

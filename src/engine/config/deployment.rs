@@ -1,6 +1,9 @@
 //! The deployment's variables.
 
-use crate::engine::auth::jwt::{MIN_SECRET_BYTES, Rules, Secret};
+use crate::engine::{
+    auth::jwt::{MIN_SECRET_BYTES, Rules, Secret},
+    limit::Policy,
+};
 
 /// Days that logs are kept at the most; a longer TTL is refused.
 pub const MAX_TTL_DAYS: u32 = 3_650;
@@ -21,6 +24,18 @@ pub struct Settings {
     pub shards_per_tenant: u32,
     /// `SCANNERS_PER_TENANT`: objects that share the work of a large query; with 0 there are none.
     pub scanners_per_tenant: u32,
+    pub rate_limits: RateLimits,
+}
+
+/// How often a key, and an address, may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimits {
+    /// `RATE_LIMIT_ENABLED`.
+    pub enabled: bool,
+    /// `RATE_LIMIT_REQUESTS` in each `RATE_LIMIT_WINDOW` seconds.
+    pub requests: Policy,
+    /// `RATE_LIMIT_BATCHES` in the same window.
+    pub batches: Policy,
 }
 
 /// A variable whose value cannot be used.
@@ -44,14 +59,32 @@ impl Settings {
                 got: format!("{got:?}"),
             }),
         };
+        let switch = |name: &'static str, default: bool| match get(name) {
+            None => Ok(default),
+            Some(got) => match got.trim() {
+                "true" | "1" => Ok(true),
+                "false" | "0" => Ok(false),
+                _ => Err(BadSetting { name, expected: "true or false".to_owned(), got: format!("{got:?}") }),
+            },
+        };
+        let window_ms = u64::from(number("RATE_LIMIT_WINDOW", 60, 1, 86_400)?) * 1_000;
+        let policy = |name, default| {
+            Ok::<_, BadSetting>(Policy { limit: number(name, default, 1, 10_000_000)?, window_ms })
+        };
         Ok(Self {
             api_key: text(&get, "LOG_SERVICE_API_KEY"),
-            api_key_header: text(&get, "API_KEY_HEADER").map_or_else(|| "x-api-key".to_owned(), |name| name.to_ascii_lowercase()),
+            api_key_header: text(&get, "API_KEY_HEADER")
+                .map_or_else(|| "x-api-key".to_owned(), |name| name.to_ascii_lowercase()),
             jwt: rules(&get)?,
             default_ttl_days: number("DEFAULT_TTL_DAYS", 30, 1, MAX_TTL_DAYS)?,
             cleanup_batch_size: number("CLEANUP_BATCH_SIZE", 100, 1, 1_000)? as usize,
             shards_per_tenant: number("SHARDS_PER_TENANT", 1, 1, 64)?,
             scanners_per_tenant: number("SCANNERS_PER_TENANT", 8, 0, 64)?,
+            rate_limits: RateLimits {
+                enabled: switch("RATE_LIMIT_ENABLED", true)?,
+                requests: policy("RATE_LIMIT_REQUESTS", 100)?,
+                batches: policy("RATE_LIMIT_BATCHES", 20)?,
+            },
         })
     }
 }
@@ -124,6 +157,19 @@ mod tests {
         assert_eq!(read("SHARDS_PER_TENANT", " 4 ").map(|s| s.shards_per_tenant), Ok(4));
         assert_eq!(read("SCANNERS_PER_TENANT", "0").map(|s| s.scanners_per_tenant), Ok(0));
         assert_eq!(read("SCANNERS_PER_TENANT", "65").map_err(|e| e.name), Err("SCANNERS_PER_TENANT"));
+        let limits = |name, value| read(name, value).map(|s| s.rate_limits);
+        let requests = Policy { limit: 100, window_ms: 60_000 };
+        let default = RateLimits { enabled: true, requests, batches: Policy { limit: 20, ..requests } };
+        assert_eq!(limits("OTHER", ""), Ok(default));
+        let hour = |policy| Policy { window_ms: 3_600_000, ..policy };
+        let hourly = RateLimits { requests: hour(requests), batches: hour(default.batches), ..default };
+        assert_eq!(limits("RATE_LIMIT_WINDOW", "3600"), Ok(hourly));
+        let requests = Policy { limit: 7, ..requests };
+        assert_eq!(limits("RATE_LIMIT_REQUESTS", "7"), Ok(RateLimits { requests, ..default }));
+        assert_eq!(limits("RATE_LIMIT_ENABLED", "false"), Ok(RateLimits { enabled: false, ..default }));
+        for name in ["RATE_LIMIT_ENABLED", "RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW", "RATE_LIMIT_BATCHES"] {
+            assert_eq!(limits(name, "-1").map_err(|e| e.name), Err(name));
+        }
         assert_eq!(read("LOG_SERVICE_API_KEY", "").map(|s| s.api_key), Ok(None));
         for bad in ["0", "-1", "x", "", "9999999"] {
             assert_eq!(read("DEFAULT_TTL_DAYS", bad).map_err(|e| e.name), Err("DEFAULT_TTL_DAYS"));

@@ -3,5 +3,5 @@
 pub mod deployment;
 pub mod service;
 
-pub use deployment::Settings;
+pub use deployment::{RateLimits, Settings};
 pub use service::{RetentionPolicy, ServiceConfig};

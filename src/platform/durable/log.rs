@@ -7,6 +7,7 @@ use worker::{
     send::{SendFuture, SendWrapper},
 };
 
+use super::integer;
 use crate::{
     engine::shard::wal::WalRow,
     platform::{meter, port_error},
@@ -70,16 +71,6 @@ impl SqliteLog {
             _ => None,
         };
         Ok(rows.filter_map(text).collect())
-    }
-}
-
-fn integer(value: &SqlStorageValue) -> Option<u64> {
-    match value {
-        SqlStorageValue::Integer(n) => u64::try_from(*n).ok(),
-        // The platform hands every number over as a double; sequence numbers are exact in it.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        SqlStorageValue::Float(n) => Some(*n as u64),
-        _ => None,
     }
 }
 
