@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod access;
 mod aggregate;
+mod audit;
 mod auth;
 mod body;
 mod compaction;
