@@ -14,11 +14,36 @@ async fn the_fakes_keep_the_contract_of_the_ports() {
     assert_eq!(contract::objects(&*world.objects).await, Ok(()));
     assert_eq!(contract::catalog(&*world.catalog).await, Ok(()));
     assert_eq!(contract::partitions(&*world.catalog, &*world.catalog).await, Ok(()));
+    assert_eq!(contract::accounts(&*world.accounts).await, Ok(()));
+    assert_eq!(contract::copies(&*world.copies).await, Ok(()));
     let log = world.shards.log(&ShardName { tenant: Tenant::default_tenant(), number: 0 });
     assert_eq!(contract::shard_log(&*log, world.now_ms() + 1).await, Ok(()));
     assert_eq!(log.tables(), Ok(Vec::new()));
     assert_eq!(contract::limit_log(&*world.limits.log(&Tenant::default_tenant())), Ok(()));
     assert_eq!(contract::limits(&*world.limits, &Tenant::default_tenant()).await, Ok(()));
+}
+
+#[test]
+fn a_statement_without_its_tenant_is_noticed() {
+    let good = |sql: &str, value: &str| (sql.to_owned(), vec![value.to_owned()]);
+    let mut sent = vec![good("SELECT key FROM segments WHERE tenant = ?1", "contract-a"); 60];
+    sent.push(good(
+        "DELETE FROM segments WHERE (tenant, key) IN (SELECT value FROM json_each(?1))",
+        r#"[["contract-a","k"]]"#,
+    ));
+    assert_eq!(contract::statements(&sent), Ok(()));
+    for bad in [
+        good("SELECT key FROM segments WHERE key = ?1", "contract-a"),
+        good("SELECT key FROM segments WHERE tenant = ?1", "k"),
+        good(
+            "DELETE FROM segments WHERE tenant IN (SELECT value FROM json_each(?1))",
+            r#"["contract-a", 7]"#,
+        ),
+    ] {
+        let with = [&sent[..], std::slice::from_ref(&bad)].concat();
+        assert!(contract::statements(&with).is_err(), "{bad:?}");
+    }
+    assert!(contract::statements(&sent[..10]).is_err());
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ const ENGINE_ROOMS: &[(&str, &[&str])] = &[
     ("index", &["block"]),
     ("limit", &[]),
     ("query", &["record", "block"]),
+    ("redact", &[]),
     ("retention", &["record", "block"]),
     ("shard", &["record", "block"]),
     ("wire", &["record"]),

@@ -22,6 +22,7 @@ use crate::{
             stat::{By, Groups, GroupsPart, Key, Measure, State},
         },
         record::{model::Level, timestamp::Timestamp},
+        redact,
     },
     ports::CatalogEntry,
 };
@@ -76,7 +77,30 @@ pub async fn groups(
     let (sink, mut stats) = scan(app, filter, new).await?;
     stats.rows_matched += sink.from_summaries;
     let truncated = sink.groups.is_truncated();
-    Ok(Grouped { groups: sink.into_groups(), truncated, stats })
+    let mut groups = sink.into_groups();
+    if reader.masks() {
+        mask(&mut groups, by);
+    }
+    Ok(Grouped { groups, truncated, stats })
+}
+
+/// Values that say who somebody is are not told; the groups stay apart.
+fn mask(groups: &mut [(Vec<Key>, Vec<State>)], by: &[By]) {
+    for (keys, _) in groups {
+        for (key, by) in keys.iter_mut().zip(by) {
+            if let By::Field(name) = by {
+                *key = masked(name, key);
+            }
+        }
+    }
+}
+
+fn masked(name: &str, key: &Key) -> Key {
+    match key {
+        Key::Text(text) => Key::Text(redact::mask(name, text)),
+        Key::Json(json) => Key::Json(redact::mask_json(name, json)),
+        other => other.clone(),
+    }
 }
 
 pub struct Grouping<'f> {

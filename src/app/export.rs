@@ -26,6 +26,7 @@ use crate::{
         block::{Block, rows::Row},
         query::{Cells, Filter, Mask, Order},
         record::timestamp::Timestamp,
+        redact,
     },
     ports::PortError,
 };
@@ -127,7 +128,14 @@ async fn write(
     out: Sender<Bytes>,
     tally: &Tally,
 ) -> Result<(), Error> {
-    let mut writer = Writer { form: &export.form, left: export.limit, text: Vec::new(), out, tally };
+    let mut writer = Writer {
+        masks: reader.masks(),
+        form: &export.form,
+        left: export.limit,
+        text: Vec::new(),
+        out,
+        tally,
+    };
     if let Form::Csv(cells) = &export.form {
         cells.push_csv_head(&mut writer.text);
     }
@@ -158,6 +166,7 @@ async fn write(
 }
 
 struct Writer<'e> {
+    masks: bool,
     form: &'e Form,
     left: Option<u64>,
     text: Vec<u8>,
@@ -173,6 +182,14 @@ impl Writer<'_> {
             None => {}
         }
         self.tally.records.fetch_add(1, Ordering::Relaxed);
+        let damaged = |reason: &str| crate::engine::block::Corrupt::damaged("row", reason);
+        let masked = if self.masks {
+            let masked = redact::mask_row(line.as_bytes()).and_then(|line| String::from_utf8(line).ok());
+            Some(masked.ok_or_else(|| damaged("it is no object"))?)
+        } else {
+            None
+        };
+        let line = masked.as_deref().unwrap_or(line);
         match self.form {
             Form::Lines => self.text.extend_from_slice(line.as_bytes()),
             Form::Fields(cells) => cells.push_json(line, &mut self.text)?,

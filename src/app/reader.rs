@@ -9,6 +9,7 @@ use crate::engine::{
     block::Corrupt,
     query::{Expr, Field, Filter, Match, Test, TimeRange},
     record::row::RowHead,
+    redact,
     tenant::Tenant,
 };
 
@@ -19,6 +20,8 @@ pub struct Reader {
     /// What every row that it sees matches.
     scope: Expr,
     services: Option<Vec<String>>,
+    /// Personal data is masked in what it is shown.
+    masks: bool,
 }
 
 /// A filter with its tenant, which wants no row that its reader may not see.
@@ -42,13 +45,14 @@ impl Reader {
         if !who.may(Permission::ReadSecurity) {
             scope.extend(SECURITY.map(|name| of_category(name).negated()));
         }
-        Some(Self { tenant: who.tenant().clone(), scope: Expr::and(scope), services })
+        let masks = !who.may(Permission::ReadPersonal);
+        Some(Self { tenant: who.tenant().clone(), scope: Expr::and(scope), services, masks })
     }
 
     /// The reader of the tenant's audit stream. `None`: the caller may not.
     pub fn of_audit(who: &Principal) -> Option<Self> {
         let may = who.may(Permission::ReadAudit) && who.services().is_none();
-        may.then(|| Self { tenant: who.tenant().audit(), scope: Expr::All, services: None })
+        may.then(|| Self { tenant: who.tenant().audit(), scope: Expr::All, services: None, masks: false })
     }
 
     pub fn tenant(&self) -> &Tenant {
@@ -62,6 +66,19 @@ impl Reader {
 
     pub fn sees_service(&self, service: &str) -> bool {
         self.services.as_ref().is_none_or(|services| services.iter().any(|own| own == service))
+    }
+
+    pub(super) fn masks(&self) -> bool {
+        self.masks
+    }
+
+    /// A row as it is shown to it.
+    pub(super) fn shown(&self, line: Box<[u8]>) -> Result<Box<[u8]>, Error> {
+        if !self.masks {
+            return Ok(line);
+        }
+        let masked = redact::mask_row(&line).ok_or_else(|| Corrupt::damaged("row", "it is no object"))?;
+        Ok(masked.into())
     }
 
     /// Whether it may see a stored row.

@@ -78,6 +78,9 @@ pub async fn search(app: &App, reader: &Reader, search: &Search) -> Result<Page,
             Sort::Relevance => relevance::search(app, reader, search, last_try).await?,
         };
         if let Ok(mut page) = page {
+            for row in &mut page.rows {
+                row.line = reader.shown(std::mem::take(&mut row.line))?;
+            }
             page.stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
             return Ok(page);
         }

@@ -2,21 +2,25 @@
 //! a fake is trusted as far as this goes. Not part of what ships; on wasm it is built with the feature
 //! `contract` only.
 
+mod accounts;
 mod catalog;
 mod limit_log;
 mod limits;
 mod objects;
 mod partitions;
 mod shard_log;
+mod statements;
 
 use std::fmt::Debug;
 
+pub use accounts::{accounts, copies};
 pub use catalog::catalog;
 pub use limit_log::limit_log;
 pub use limits::limits;
 pub use objects::objects;
 pub use partitions::partitions;
 pub use shard_log::shard_log;
+pub use statements::{Sent, statements};
 
 use crate::{engine::block::Corrupt, ports::PortError};
 

@@ -8,6 +8,7 @@ pub mod index;
 pub mod limit;
 pub mod query;
 pub mod record;
+pub mod redact;
 pub mod retention;
 pub mod shard;
 pub mod tenant;

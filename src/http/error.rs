@@ -75,7 +75,10 @@ impl Error {
     }
 
     pub(super) fn not_allowed(need: Permission, role: &str) -> Self {
-        let message = format!("this needs the permission {}, which the role {role:?} has not", need.as_str());
+        let message = format!(
+            "this needs the permission {}, which this key of the role {role:?} has not",
+            need.as_str()
+        );
         Self {
             status: StatusCode::FORBIDDEN,
             code: "not_allowed",

@@ -84,7 +84,13 @@ pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: N
     let counters = access::counters(&app, &admitted, about.address.as_deref(), kind == Kind::Batch);
     let Admitted { principal, account, .. } = admitted;
     let who = principal.identity().clone();
-    let refuse = |error| about.refused(&app, principal.tenant(), Some(who.clone()), error);
+    let allowed = &account.account.config.allowed_origins;
+    let origin = about.origin.clone().filter(|origin| is_allowed(allowed, origin));
+    let refuse = |error| {
+        let mut response = about.refused(&app, principal.tenant(), Some(who.clone()), error);
+        allow_origin(&mut response, origin.clone());
+        response
+    };
     let mut verdict = None;
     if !counters.is_empty() {
         let counted = limits::take(&app, principal.tenant(), &counters).await;
@@ -104,8 +110,6 @@ pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: N
     access::note_use(&app, &principal, about.address.as_deref(), |address| {
         about.event(Action::NewAddress, Some(who.clone()), Some(address))
     });
-    let origin =
-        about.origin.clone().filter(|origin| is_allowed(&account.account.config.allowed_origins, origin));
     if let Some(reader) = Reader::of(&principal) {
         request.extensions_mut().insert(reader);
     }

@@ -1,9 +1,10 @@
-//! Runs the contract suite on the real parts: `GET /__contract/{objects,catalog,partitions,shard_log,limit_log,limits}`.
+//! Runs the contract suite on the real parts: `GET /__contract/PART`.
 
 use worker::{Env, Request, Response, Result};
 
 use super::{
-    d1::D1Catalog,
+    copies::KvCopies,
+    d1::{self, D1Catalog},
     durable::{client::ShardStubs, limiter::LimiterStubs},
     r2::R2Objects,
 };
@@ -23,6 +24,10 @@ pub(crate) async fn run(request: &Request, env: &Env) -> Result<Option<Response>
             let catalog = D1Catalog::new(env.d1("DB")?);
             contract::partitions(&catalog, &catalog).await
         }
+        "accounts" => contract::accounts(&D1Catalog::new(env.d1("DB")?)).await,
+        "copies" => contract::copies(&KvCopies::new(env.kv("KV")?)).await,
+        // What the other parts have sent so far.
+        "statements" => contract::statements(&d1::sent::all()),
         "shard_log" => {
             let shard = ShardName { tenant: Tenant::default_tenant(), number: 99 };
             let stubs = ShardStubs::new(env.durable_object("SHARD")?);

@@ -426,3 +426,46 @@ async fn a_tenant_ends_with_its_last_domain_and_its_logs_only_when_that_is_said(
     // The audit stream stays.
     assert!(!service.get_as(&again, "/admin/audit").await.ok()["data"].as_array().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn support_is_shown_no_personal_data_by_any_route() {
+    let service = unlimited();
+    let id = service
+        .store(&json!({
+            "service": "api", "message": "mail to jane@home.example from 192.0.2.44", "user_id": "u-4711",
+            "trace_id": "abc", "metadata": {"email": "jane@home.example", "phone": 436_601_234_567_u64, "n": 1},
+        }))
+        .await;
+    let key = service.key_of_role("support").await;
+    let uris = [
+        "/logs".to_owned(),
+        "/logs?sort=relevance&q=mail".to_owned(),
+        "/api/v1/logs/recent/api".to_owned(),
+        format!("/api/v1/logs/{id}"),
+        format!("/api/v1/logs/{id}/full"),
+        format!("/api/v1/logs/{id}/context"),
+        "/api/v1/trace/abc".to_owned(),
+        "/api/v1/logs/export".to_owned(),
+        "/api/v1/logs/export?format=csv&fields=message,user_id,metadata.email,metadata.phone".to_owned(),
+        "/api/v1/facets?fields=user_id,metadata.email,metadata.phone,message".to_owned(),
+        "/api/v1/stats?by=user_id,metadata.email,metadata.phone".to_owned(),
+    ];
+    for flushed in [false, true] {
+        if flushed {
+            service.flush().await;
+        }
+        for uri in &uris {
+            let answer = service.get_as(&key, uri).await;
+            assert_eq!(answer.status, 200, "{uri}: {answer:?}");
+            for secret in ["jane", "192.0.2.44", "u-4711", "436601234567"] {
+                assert!(!answer.text.contains(secret), "{uri}: {}", answer.text);
+            }
+            assert!(
+                answer.text.contains("[MASKED]") || answer.text.contains("[EMAIL]"),
+                "{uri}: {}",
+                answer.text
+            );
+            assert!(service.get(uri).await.text.contains("jane"), "{uri}");
+        }
+    }
+}

@@ -145,7 +145,7 @@ async fn only_who_may_read_the_audit_stream_sees_it_and_it_is_in_nothing_else() 
         assert_eq!(service.get_as(&key, "/admin/audit").await.status.is_success(), sees, "{role}");
     }
     let (_, limited) = service.key(&json!({ "name": "some", "role": "security", "services": ["api"] })).await;
-    assert_eq!(service.get_as(&limited, "/admin/audit").await.error().1, "service_not_allowed");
+    assert_eq!(service.get_as(&limited, "/admin/audit").await.error().1, "not_allowed");
     service.world.background.settle().await;
     service.flush().await;
     for uri in [

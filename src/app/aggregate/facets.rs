@@ -61,6 +61,15 @@ impl Facet {
         }
     }
 
+    /// The same without values that say who somebody is.
+    fn masked(self, name: &str) -> Self {
+        let mut masked = Self { other: self.other, ..Self::default() };
+        for (key, rows) in &self.values {
+            masked.add(&super::masked(name, key), *rows);
+        }
+        masked
+    }
+
     /// The most frequent values, how often there were others, and whether some were not told apart.
     pub fn top(self, limit: usize) -> (Vec<FacetValue>, u64, bool) {
         let mut values: Vec<FacetValue> =
@@ -98,7 +107,11 @@ pub async fn facets(app: &App, reader: &Reader, filter: &Filter, names: &[String
     } else {
         names.to_vec()
     };
-    let fields = order.into_iter().filter_map(|name| Some((name.clone(), facets.remove(&name)?)));
+    let mask = |name: &str, facet: Facet| if reader.masks() { facet.masked(name) } else { facet };
+    let fields = order.into_iter().filter_map(|name| {
+        let facet = facets.remove(&name)?;
+        Some((name.clone(), mask(&name, facet)))
+    });
     // A usual field that no row has says nothing.
     let fields = fields.filter(|(_, facet)| !names.is_empty() || !facet.values.is_empty()).collect();
     Ok(Facets { fields, stats })

@@ -117,9 +117,8 @@ impl Account {
             let message = format!("{:?} is a role of the tenant {:?} alone", new.role, Tenant::DEFAULT);
             return Err(Refused::new("role", message).because(Why::Denied));
         }
-        if by.may(Permission::ManageTenants) {
-            // A provider hands out the first keys of a customer, whatever they may do there.
-        } else {
+        // A provider hands out the first keys of a customer, whatever they may do there.
+        if !by.may(Permission::ManageTenants) || by.tenant().as_str() == self.tenant() {
             check_given("role", permissions, by)?;
         }
         check_services(new)?;
@@ -181,9 +180,7 @@ impl Account {
         new.created_at = now;
         by.identity().id.clone_into(&mut new.created_by);
         let permissions = self.permissions_of(&new.role).unwrap_or_default();
-        if !by.may(Permission::ManageTenants) {
-            check_given("role", permissions, by)?;
-        }
+        check_given("role", permissions, by)?;
         if self.keys.len() >= MAX_KEYS {
             let message = format!("a tenant has at most {MAX_KEYS} keys, those of the last 90 days included");
             return Err(Refused::new("name", message).because(Why::Conflict));

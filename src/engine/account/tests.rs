@@ -86,6 +86,26 @@ fn nobody_gives_what_they_have_not() {
 }
 
 #[test]
+fn who_manages_tenants_gives_no_more_than_they_have_in_their_own() {
+    let mut own = Account::new(&Tenant::default_tenant(), at(0));
+    let role = CustomRole {
+        permissions: vec![Permission::ManageAccess, Permission::ManageTenants],
+        description: String::new(),
+    };
+    own.put_role("seller", role, &Principal::root()).unwrap();
+    let identity = Identity { id: "key_3".into(), name: "s".into(), role: "seller".into() };
+    let seller = own.principal(identity, None).unwrap();
+    let refused =
+        own.add_key(&new_key(r#"{"name":"a","role":"root"}"#), ("key_1", &secret(1)), &seller, at(0));
+    assert_eq!(refused.unwrap_err().why, Why::Denied);
+    assert!(add(r#"{"name":"a","role":"admin"}"#, &seller).is_ok());
+    own.add_key(&new_key(r#"{"name":"a","role":"root"}"#), ("key_1", &secret(1)), &Principal::root(), at(0))
+        .unwrap();
+    let refused = own.rotate_key("key_1", None, ("key_2", &secret(2)), &seller, at(0));
+    assert_eq!(refused.unwrap_err().why, Why::Denied);
+}
+
+#[test]
 fn a_rotated_key_and_its_successor_are_valid_side_by_side() {
     let mut account = acme();
     let new = new_key(r#"{"name":"ci","role":"ingest","allowed_ips":["192.0.2.0/24"]}"#);

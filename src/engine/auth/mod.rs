@@ -45,6 +45,7 @@ impl Principal {
         permissions: Permissions,
         services: Option<Vec<String>>,
     ) -> Self {
+        let permissions = if services.is_some() { permissions.of_services() } else { permissions };
         Self { tenant, identity, permissions, services: services.map(Arc::from) }
     }
 
@@ -107,6 +108,17 @@ mod tests {
         for wrong in ["", "Secret", "secret2", "secre"] {
             assert!(!is_secret(wrong, "secret"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn who_is_for_some_services_has_nothing_of_the_whole_tenant() {
+        let identity = Identity { id: "key_1".into(), name: "ci".into(), role: "admin".into() };
+        let all = Permissions::of(&Permission::ALL);
+        let one = Principal::new(Tenant::default_tenant(), identity, all, Some(vec!["api".to_owned()]));
+        for permission in Permission::ALL {
+            assert_eq!(one.may(permission), permission.is_of_services(), "{permission:?}");
+        }
+        assert!(!one.may(Permission::ManageAccess) && !one.may(Permission::ReadAudit));
     }
 
     #[test]

@@ -79,6 +79,12 @@ impl Permission {
         Self::ALL.into_iter().find(|permission| permission.as_str() == name)
     }
 
+    /// Whether it can be held for some services alone. What is the whole tenant's cannot: a key for some services
+    /// would reach the others by way of it.
+    pub const fn is_of_services(self) -> bool {
+        matches!(self, WriteLogs | ReadLogs | ReadSecurity | ReadPersonal | ReadConfig | WriteConfig)
+    }
+
     /// Whether it reaches beyond one tenant.
     pub const fn is_of_deployment(self) -> bool {
         matches!(self, OperateDeployment | ManageTenants)
@@ -92,6 +98,13 @@ pub struct Permissions(u16);
 impl Permissions {
     pub fn of(permissions: &[Permission]) -> Self {
         Self(permissions.iter().fold(0, |set, permission| set | 1 << (*permission as u16)))
+    }
+
+    /// Those that can be held for some services alone.
+    #[must_use]
+    pub fn of_services(self) -> Self {
+        let kept: Vec<Permission> = self.iter().filter(|one| one.is_of_services()).collect();
+        Self::of(&kept)
     }
 
     pub fn has(self, permission: Permission) -> bool {

@@ -60,6 +60,7 @@ pub(in crate::http) async fn list(
     uri: Uri,
 ) -> Result<Response, Error> {
     params::none(&uri)?;
-    let configs = app::configs::list(&app, who.tenant()).await.map_err(|error| Error::of(&app, error))?;
+    let mut configs = app::configs::list(&app, who.tenant()).await.map_err(|error| Error::of(&app, error))?;
+    configs.retain(|config| who.may_use_service(&config.service));
     Ok(json_answer(StatusCode::OK, &json!({ "data": configs, "next_cursor": null })))
 }

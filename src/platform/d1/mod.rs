@@ -3,6 +3,8 @@
 mod accounts;
 mod partitions;
 mod rows;
+#[cfg(feature = "contract")]
+pub(crate) mod sent;
 
 use std::slice::from_ref;
 
@@ -57,6 +59,8 @@ impl D1Catalog {
     }
 
     fn statement(&self, sql: &str, values: &[JsValue]) -> Result<D1PreparedStatement, worker::Error> {
+        #[cfg(feature = "contract")]
+        sent::note(sql, values);
         self.0.prepare(sql).bind(values)
     }
 
