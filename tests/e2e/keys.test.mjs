@@ -211,6 +211,12 @@ describe("a key", () => {
     assertError(await call(one, "/api/v1/logs/config/read-b"), 403, "service_not_allowed");
   });
 
+  test("for some services lists the settings of those", { todo: "the list has the settings of all services" }, async () => {
+    for (const service of ["set-a", "set-b"]) await call(acme, `/api/v1/logs/config/${service}`, { json: { ttl_days: 4 }, method: "PUT" });
+    const one = as(t, (await makeKey(acme, { role: "operator", services: ["set-a"] })).key);
+    assert.deepEqual((await get(one, "/api/v1/logs/configs")).data.map(({ service }) => service), ["set-a"]);
+  });
+
   test("lists when it was last used, and from how many addresses", async () => {
     const { id, key } = await makeKey(acme, { role: "support" });
     const listed = async () => (await get(acme, "/admin/keys")).data.find((one) => one.id === id);

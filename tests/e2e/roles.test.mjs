@@ -177,6 +177,34 @@ describe("what a role sees of the logs", () => {
   }
 });
 
+test("a role sees no more through scanners", async (context) => {
+  const t = await startTimberline(UNLIMITED);
+  context.after(() => t.dispose());
+  // Enough segments that some of them are looked into by scanners.
+  for (let n = 0; n < 30; n += 1) {
+    await store(t, ["api", "web"].flatMap((service) => [{ service, message: "plain", user_id: "u-1", took: n }, { service, message: "secret", user_id: "u-2", category: "security" }]));
+    await flush(t);
+  }
+  for (const [fields, users] of [
+    [{ role: "developer", services: ["api"] }, [["u-1", 30]]],
+    [{ role: "support" }, [["u-1", 60]]],
+    [{ role: "security" }, [["u-1", 60], ["u-2", 60]]],
+    [{ role: "security", services: ["web"] }, [["u-1", 30], ["u-2", 30]]],
+  ]) {
+    const who = as(t, (await makeKey(t, fields)).key);
+    const what = JSON.stringify(fields);
+    const { data, stats } = await get(who, "/api/v1/stats?by=user_id");
+    assert.deepEqual([stats.partial, stats.scanner_requests > 0], [false, true], what);
+    assert.deepEqual(data.map(({ user_id, count }) => [user_id, count]).sort(), users, what);
+    const facets = await get(who, "/api/v1/facets?fields=user_id");
+    assert.deepEqual(facets.data[0].values.map(({ value, count }) => [value, count]).sort(), users, what);
+    const total = users.reduce((sum, [, count]) => sum + count, 0);
+    assert.equal((await get(who, "/api/v1/histogram?interval=1h&q=plain+OR+secret")).data.reduce((sum, { count }) => sum + count, 0), total, what);
+    const ranked = await get(who, "/logs?q=plain+OR+secret&sort=relevance&limit=1000");
+    assert.deepEqual([ranked.data.length, ranked.stats.partial], [total, false], what);
+  }
+});
+
 describe("roles of one's own", () => {
   let t;
   let acme;
