@@ -71,7 +71,7 @@ async fn run_jobs(event: &ScheduledEvent, env: &Env) -> Result<()> {
             jobs::expire::sweep(app, now).await.map_err(failed)?;
             jobs::spool::drain(app).await.map_err(failed)?;
             app::accounts::copy_all(app).await.map_err(failed)?;
-            app::purge::go_on(app).await.map_err(failed)?;
+            app::purge::go_on(app, now).await.map_err(failed)?;
         }
     }
     Ok(())

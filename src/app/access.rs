@@ -70,8 +70,8 @@ impl Known {
 /// Of an isolate.
 #[derive(Default)]
 pub struct Cache {
-    accounts: Held<Tenant, Option<Arc<Known>>>,
-    domains: Held<String, Option<Tenant>>,
+    accounts: Held<Tenant, Arc<Known>>,
+    domains: Held<String, Tenant>,
     /// Claims of tokens that were good, and until when they are taken for it.
     tokens: Mutex<HashMap<Uuid, (Claims, u64)>>,
     /// When the use of a key from an address was last noted.
@@ -87,7 +87,8 @@ impl Cache {
 struct Held<K, V>(Mutex<HashMap<K, Entry<V>>>);
 
 struct Entry<V> {
-    value: V,
+    /// Absent: it is known that there is none.
+    value: Option<V>,
     read_at: u64,
     refreshing: bool,
 }
@@ -99,10 +100,10 @@ impl<K, V> Default for Held<K, V> {
 }
 
 enum Found<V> {
-    Fresh(V),
+    Fresh(Option<V>),
     /// Good enough for this request; the caller is the one who reads it again.
-    Aging(V),
-    Old(V, u64),
+    Aging(Option<V>),
+    Old(Option<V>, u64),
     Nothing,
 }
 
@@ -121,10 +122,14 @@ impl<K: Eq + Hash + Clone, V: Clone> Held<K, V> {
         Found::Old(entry.value.clone(), age)
     }
 
-    fn put(&self, key: K, value: V, now: u64) {
+    fn put(&self, key: K, value: Option<V>, now: u64) {
         let mut held = self.lock();
         if held.len() >= MAX_HELD && !held.contains_key(&key) {
-            held.clear();
+            // Names that somebody made up must not push out those that are.
+            held.retain(|_, entry| entry.value.is_some());
+            if held.len() >= MAX_HELD {
+                held.clear();
+            }
         }
         held.insert(key, Entry { value, read_at: now, refreshing: false });
     }
@@ -154,9 +159,9 @@ pub enum Refusal {
     #[error("the credential is not valid")]
     Wrong { tenant: Option<Tenant> },
     #[error("the host is another tenant's")]
-    OtherHost { tenant: Tenant, id: String },
+    OtherHost { tenant: Tenant, who: Identity },
     #[error("the key may not be used from this address")]
-    Address { tenant: Tenant, id: String },
+    Address { tenant: Tenant, who: Identity },
     #[error(transparent)]
     Unavailable(PortError),
 }
@@ -177,16 +182,16 @@ pub async fn admit(app: &App, shown: Shown<'_>) -> Result<Admitted, Refusal> {
     let credential = shown.credential.ok_or(Refusal::Missing)?;
     let admitted = identify(app, credential).await?;
     let tenant = admitted.principal.tenant().clone();
-    let id = || admitted.principal.identity().id.clone();
+    let who = || admitted.principal.identity().clone();
     if admitted.key.as_ref().is_some_and(|key| !key.admits(shown.address)) {
-        return Err(Refusal::Address { tenant, id: id() });
+        return Err(Refusal::Address { tenant, who: who() });
     }
     let of_host = match shown.host.and_then(host_name) {
         Some(host) => tenant_of(app, &host).await?,
         None => None,
     };
     if of_host.is_some_and(|of_host| of_host != tenant) {
-        return Err(Refusal::OtherHost { tenant, id: id() });
+        return Err(Refusal::OtherHost { tenant, who: who() });
     }
     Ok(admitted)
 }

@@ -71,6 +71,7 @@ pub struct Event {
     pub route: String,
     pub path: String,
     pub query: Option<String>,
+    #[serde(skip_serializing_if = "is_zero")]
     pub status: u16,
     pub code: Option<String>,
     /// Records that were shown.
@@ -80,6 +81,12 @@ pub struct Event {
     pub request_id: String,
     /// How many alike this stands for.
     pub count: u64,
+}
+
+/// A first use is written down before its answer is known.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(status: &u16) -> bool {
+    *status == 0
 }
 
 /// What an isolate has counted and not told.
@@ -165,13 +172,12 @@ fn record(event: &Event) -> serde_json::Value {
     let (id, role) = event.who.as_ref().map_or(("nobody", ""), |who| (who.id.as_str(), who.role.as_str()));
     let shown = event.shown.map(|shown| format!(", {shown} records")).unwrap_or_default();
     let times = if event.count > 1 { format!(" ({} times)", event.count) } else { String::new() };
-    let message = format!(
-        "{} by {id}: {} {} answered {}{shown}{times}",
-        event.action.as_str(),
-        event.method,
-        event.path,
-        event.status
-    );
+    let what = match event.action {
+        Action::NewAddress => "from this address for the first time".to_owned(),
+        _ => format!("answered {}", event.status),
+    };
+    let message =
+        format!("{} by {id}: {} {} {what}{shown}{times}", event.action.as_str(), event.method, event.path);
     let mut details = json!(event);
     if let Some(details) = details.as_object_mut() {
         details.retain(|_, value| !value.is_null());

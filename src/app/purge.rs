@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{App, Error, access, accounts};
 use crate::{
-    engine::{query::TimeRange, tenant::Tenant},
+    engine::{query::TimeRange, record::timestamp::Timestamp, tenant::Tenant},
     ports::accounts::{Stored, Written},
 };
 
@@ -120,8 +120,8 @@ async fn finish(app: &App, stored: &Stored) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends what was begun: for the cron.
-pub async fn go_on(app: &App) -> Result<(), Error> {
+/// Ends what was begun: for the cron, at the time of its schedule.
+pub async fn go_on(app: &App, now: Timestamp) -> Result<(), Error> {
     let mut after = String::new();
     loop {
         let page = app.accounts.list(&after, 100).await?;
@@ -129,7 +129,7 @@ pub async fn go_on(app: &App) -> Result<(), Error> {
         after = last.tenant.to_string();
         for stored in page.iter().filter(|stored| stored.account.erasing) {
             let removed = erase(app, &stored.tenant).await?;
-            let silent = app.now().as_ms() - stored.account.updated_at.as_ms() > SILENT_MS;
+            let silent = now.as_ms() - stored.account.updated_at.as_ms() > SILENT_MS;
             if removed.is_complete && silent {
                 finish(app, stored).await?;
             }

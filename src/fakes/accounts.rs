@@ -13,7 +13,7 @@ use crate::{
     engine::{account::Account, record::timestamp::Timestamp, tenant::Tenant},
     ports::{
         Accounts, Background, Copies, PortError,
-        accounts::{KeyUse, Stored, Written},
+        accounts::{KeyUse, MAX_ADDRESSES, Stored, Written},
     },
 };
 
@@ -132,7 +132,14 @@ impl Accounts for FakeAccounts {
         now: Timestamp,
     ) -> Result<bool, PortError> {
         let of = (tenant.to_string(), key.to_owned(), address.to_owned());
-        self.run("accounts.note_use", |tables| tables.uses.insert(of, now).is_none()).await
+        self.run("accounts.note_use", |tables| {
+            let known = tables.uses.keys().filter(|one| one.0 == of.0 && one.1 == of.1).count() as u64;
+            if known >= MAX_ADDRESSES && !tables.uses.contains_key(&of) {
+                return false;
+            }
+            tables.uses.insert(of, now).is_none()
+        })
+        .await
     }
 
     async fn uses(&self, tenant: &Tenant) -> Result<Vec<KeyUse>, PortError> {

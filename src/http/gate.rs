@@ -143,15 +143,14 @@ type Refused = (Error, Tenant, Option<Identity>);
 async fn admit(app: &App, credential: Option<&Credential>, about: &About) -> Result<Admitted, Refused> {
     let shown = Shown { credential, host: about.host.as_deref(), address: about.address.as_deref() };
     access::admit(app, shown).await.map_err(|refusal| {
-        let named = |id: String| Some(Identity { id, name: String::new(), role: String::new() });
         let nobody = Tenant::default_tenant;
         match refusal {
             Refusal::NotConfigured => (Error::NO_KEY_SET, nobody(), None),
             Refusal::Missing => (Error::NO_KEY, nobody(), None),
             Refusal::Token(refused) => (Error::bad_token(&refused), nobody(), None),
             Refusal::Wrong { tenant } => (Error::WRONG_KEY, tenant.unwrap_or_else(nobody), None),
-            Refusal::OtherHost { tenant, id } => (Error::OTHER_HOST, tenant, named(id)),
-            Refusal::Address { tenant, id } => (Error::WRONG_ADDRESS, tenant, named(id)),
+            Refusal::OtherHost { tenant, who } => (Error::OTHER_HOST, tenant, Some(who)),
+            Refusal::Address { tenant, who } => (Error::WRONG_ADDRESS, tenant, Some(who)),
             Refusal::Unavailable(error) => (Error::of(app, error.into()), nobody(), None),
         }
     })

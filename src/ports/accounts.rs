@@ -23,6 +23,9 @@ pub enum Written {
     DomainTaken,
 }
 
+/// Addresses that are remembered of a key. Those of a key that is used from more are not new any more.
+pub const MAX_ADDRESSES: u64 = 1_000;
+
 /// When a key was last used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyUse {

@@ -409,7 +409,7 @@ async fn a_tenant_ends_with_its_last_domain_and_its_logs_only_when_that_is_said(
         service.world.objects.keys().into_iter().filter(|key| key.contains("/aaa/")).collect();
     assert_eq!(left, [""; 0]);
     // What came late is erased as well, and then the name is free.
-    timberline::app::purge::go_on(&service.app).await.unwrap();
+    timberline::app::purge::go_on(&service.app, service.app.now()).await.unwrap();
     assert_eq!(
         service
             .post("/admin/domains", &json!({"domain": "x.example.com", "tenantId": "aaa"}))
@@ -419,7 +419,7 @@ async fn a_tenant_ends_with_its_last_domain_and_its_logs_only_when_that_is_said(
         "erasing"
     );
     service.world.turn_clock(600_000);
-    timberline::app::purge::go_on(&service.app).await.unwrap();
+    timberline::app::purge::go_on(&service.app, service.app.now()).await.unwrap();
     let again = service.tenant("aaa").await;
     assert_eq!(service.get_as(&again, "/logs").await.ok()["data"], json!([]));
     assert_eq!(service.get_as(&keep, "/logs").await.ok()["data"].as_array().unwrap().len(), 1);

@@ -1,5 +1,6 @@
 // What several tests say often, on top of the harness.
 import assert from "node:assert/strict";
+import http from "node:http";
 
 /** A request with its answer read: `{ status, headers, body }`, the body parsed when it is JSON. */
 export async function call(t, path, options) {
@@ -68,6 +69,50 @@ export function assertSameIds(found, expected, what = "ids") {
 export function repeated(list) {
   const seen = new Set();
   return list.filter((one) => seen.size === seen.add(one).size);
+}
+
+/** The same instance as somebody else sees it: every request has this key, and these headers, unless it says otherwise. */
+export function as(t, key, always = {}) {
+  const auth = key === null ? { authorization: "" } : { authorization: `Bearer ${key}` };
+  return { ...t, fetch: (path, { headers = {}, ...rest } = {}) => t.fetch(path, { ...rest, headers: { ...auth, ...always, ...headers } }) };
+}
+
+/** Makes a key: `{ id, key, … }`. A role is all that it must have. */
+export async function makeKey(t, fields) {
+  const { status, body } = await call(t, "/admin/keys", { json: { name: "test", ...fields } });
+  assert.equal(status, 201, JSON.stringify(body));
+  return body;
+}
+
+/** Makes a tenant with a domain and answers its holder of a key with everything that a tenant may do. */
+export async function makeTenant(t, tenantId, fields = {}) {
+  const made = await call(t, "/admin/domains", { json: { domain: `${tenantId}.example.com`, tenantId, ...fields } });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const { key } = await makeKey(t, { role: "admin", tenantId });
+  return as(t, key);
+}
+
+/** A request as it is put here, with no key but that of its headers: for a `host` of one's own, and for many at once. */
+export function raw(t, path, { method = "GET", headers = {}, body, agent } = {}) {
+  return new Promise((done, failed) => {
+    const request = http.request(new URL(path, t.url), { method, headers, agent }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part) => (text += part)).on("error", failed);
+      response.on("end", () => done({ status: response.statusCode, headers: response.headers, body: text.startsWith("{") ? JSON.parse(text) : text }));
+    });
+    request.on("error", failed).end(body);
+  });
+}
+
+/** Calls `work(0)` to `work(count - 1)`, so many at a time, and answers what they answered. */
+export async function many(count, atOnce, work) {
+  const results = Array(count);
+  let next = 0;
+  const one = async () => {
+    for (let nth = next++; nth < count; nth = next++) results[nth] = await work(nth);
+  };
+  await Promise.all(Array.from({ length: atOnce }, one));
+  return results;
 }
 
 /** The counters of GET /metrics by their names, without `timberline_` and `_total`. */

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Account, RateLimit, Refused, Why, check_given, check_name};
 use crate::engine::{
-    auth::{ApiKey, Identity, KeyHash, Permission, Principal, Role},
+    auth::{ApiKey, Identity, KeyHash, Permission, Permissions, Principal, Role},
     record::{normalise::is_service_name, timestamp::Timestamp},
     tenant::Tenant,
 };
@@ -117,10 +117,7 @@ impl Account {
             let message = format!("{:?} is a role of the tenant {:?} alone", new.role, Tenant::DEFAULT);
             return Err(Refused::new("role", message).because(Why::Denied));
         }
-        // A provider hands out the first keys of a customer, whatever they may do there.
-        if !by.may(Permission::ManageTenants) || by.tenant().as_str() == self.tenant() {
-            check_given("role", permissions, by)?;
-        }
+        self.check_gift(permissions, new.services.as_deref(), by)?;
         check_services(new)?;
         if let Some(limit) = &new.rate_limit {
             limit.check("rate_limit")?;
@@ -180,7 +177,7 @@ impl Account {
         new.created_at = now;
         by.identity().id.clone_into(&mut new.created_by);
         let permissions = self.permissions_of(&new.role).unwrap_or_default();
-        check_given("role", permissions, by)?;
+        self.check_gift(permissions, new.services.as_deref(), by)?;
         if self.keys.len() >= MAX_KEYS {
             let message = format!("a tenant has at most {MAX_KEYS} keys, those of the last 90 days included");
             return Err(Refused::new("name", message).because(Why::Conflict));
@@ -188,6 +185,26 @@ impl Account {
         self.keys.push(new);
         self.forget_old_keys(now);
         self.keys.last().ok_or_else(|| Refused::new("id", "it was not added"))
+    }
+
+    /// Nobody can give what they have not: neither permissions nor services. A provider hands out the first keys of
+    /// a customer, whatever they may do there.
+    fn check_gift(
+        &self,
+        permissions: Permissions,
+        services: Option<&[String]>,
+        by: &Principal,
+    ) -> Result<(), Refused> {
+        if by.may(Permission::ManageTenants) && self.tenant() != by.tenant().as_str() {
+            return Ok(());
+        }
+        check_given("role", permissions, by)?;
+        let may_use = |names: &[String]| names.iter().all(|name| by.may_use_service(name));
+        if services.map_or_else(|| by.services().is_none(), may_use) {
+            return Ok(());
+        }
+        let message = "nobody can give what they have not: the giver is for some services only";
+        Err(Refused::new("services", message).because(Why::Denied))
     }
 
     pub fn revoke_key(&mut self, id: &str, now: Timestamp) -> Result<(), Refused> {

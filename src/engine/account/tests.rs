@@ -80,6 +80,19 @@ fn nobody_gives_what_they_have_not() {
     let refused = acme().put_role("all", role(&[Permission::ManageTenants]), &admin()).unwrap_err();
     assert_eq!((refused.field.as_str(), refused.why), ("permissions", Why::Denied));
     assert_eq!(acme().put_role("admin", role(&[]), &admin()).unwrap_err().why, Why::Conflict);
+    // Nor does one who manages tenants get more in its own: there it gives what it has.
+    let manager = |tenant: &str| {
+        let permissions = Permissions::of(&[Permission::ManageAccess, Permission::ManageTenants]);
+        Principal::new(Tenant::parse(tenant).unwrap(), admin().identity().clone(), permissions, None)
+    };
+    assert!(add(r#"{"name":"a","role":"security"}"#, &manager("default")).is_ok());
+    assert_eq!(add(r#"{"name":"a","role":"security"}"#, &manager("acme")), denied("role"));
+    // A key for some services gives those.
+    let some = Some(vec!["api".to_owned(), "web".to_owned()]);
+    let bounded = acme().principal(admin().identity().clone(), some).unwrap();
+    assert!(add(r#"{"name":"a","role":"support","services":["web"]}"#, &bounded).is_ok());
+    assert_eq!(add(r#"{"name":"a","role":"support","services":["web","db"]}"#, &bounded), denied("services"));
+    assert_eq!(add(r#"{"name":"a","role":"support"}"#, &bounded), denied("services"));
     // Claims of a token make no root of a customer either.
     let identity = Identity { id: "token:x".into(), name: "x".into(), role: "root".into() };
     assert_eq!(acme().principal(identity, None), None);

@@ -9,7 +9,7 @@ use crate::{
     engine::{account::Account, record::timestamp::Timestamp, tenant::Tenant},
     ports::{
         Accounts, PortError,
-        accounts::{KeyUse, Stored, Written},
+        accounts::{KeyUse, MAX_ADDRESSES, Stored, Written},
     },
 };
 
@@ -159,10 +159,12 @@ impl Accounts for D1Catalog {
         now: Timestamp,
     ) -> Result<bool, PortError> {
         let work = async {
-            let sql = "INSERT INTO key_uses (tenant, key, address, first_ms, last_ms) VALUES (?1, ?2, ?3, ?4, ?4) \
+            let sql = "INSERT INTO key_uses (tenant, key, address, first_ms, last_ms) SELECT ?1, ?2, ?3, ?4, ?4 \
+                       WHERE (SELECT count(*) FROM key_uses WHERE tenant = ?1 AND key = ?2) < ?5 \
+                       OR EXISTS (SELECT 1 FROM key_uses WHERE tenant = ?1 AND key = ?2 AND address = ?3) \
                        ON CONFLICT (tenant, key, address) DO UPDATE SET last_ms = max(last_ms, excluded.last_ms) \
                        RETURNING first_ms, (last_ms > first_ms) AS uses";
-            let values = [tenant.as_str().into(), key.into(), address.into(), ms(now)];
+            let values = [tenant.as_str().into(), key.into(), address.into(), ms(now), number(MAX_ADDRESSES)];
             let result = self.statement(sql, &values)?.all().await?;
             count(&result)?;
             let rows: Vec<FirstRow> = result.results()?;
