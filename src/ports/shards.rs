@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::PortError;
-use crate::engine::{query::TimeRange, tenant::Tenant};
+use crate::engine::{
+    query::TimeRange,
+    shard::quota::{Left, Refused},
+    tenant::Tenant,
+};
 
 /// One shard of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,9 +36,18 @@ impl ShardName {
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Appended {
     /// The records are durable. `first_id` is theirs, or that of the first request with the same key.
-    Stored { first_id: Uuid, count: u32, duplicate: bool },
+    Stored {
+        first_id: Uuid,
+        count: u32,
+        duplicate: bool,
+        /// What the first request with the same key was refused.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        refused: Vec<Refused>,
+    },
     /// The idempotency key was used with another body.
     KeyReused,
+    /// There is no room for all of it, and none of it is stored. Says of each quota what there is room for.
+    OverQuota { left: Vec<Left> },
 }
 
 /// What a flush did.
