@@ -30,6 +30,9 @@ use crate::{
 /// Ids of one request differ in their last 20 bits only.
 const COUNTER_BITS: u32 = 20;
 
+/// The shard that counts, and so has all that is counted.
+const COUNTS: u32 = 0;
+
 /// What came in one request. `records` gives each record when it is asked for, and one that could not be
 /// read as its rejection: they are taken one at a time, because a batch of trees takes up to 60 times the
 /// memory of its text.
@@ -181,16 +184,24 @@ fn too_long(row_bytes: usize) -> Rejection {
 /// sends a key sends again.
 async fn keep(app: &App, tenant: &Tenant, header: &Header, blocks: &[Block]) -> Result<Appended, Error> {
     let message = append::encode(header.clone(), blocks)?;
-    let shards = u128::from(app.settings.shards_per_tenant);
-    let spread = match (&header.quota, &header.key) {
-        // One shard counts alone.
-        (Some(_), _) => 0,
+    let spread = match &header.key {
         // The same key must meet the same shard again.
-        (None, Some(key)) => key.key.as_u128(),
-        (None, None) => app.random.bits(),
+        Some(key) => key.key.as_u128(),
+        None => app.random.bits(),
     };
-    let number = u32::try_from(spread % shards).unwrap_or_default();
-    let shard = ShardName { tenant: tenant.clone(), number };
+    let number = u32::try_from(spread % u128::from(app.settings.shards_per_tenant)).unwrap_or_default();
+    let mut shard = ShardName { tenant: tenant.clone(), number };
+    if header.quota.is_some() && number != COUNTS {
+        if let Some(key) = &header.key {
+            // It may have been stored there while nothing was counted.
+            match app.shards.known(&shard, key).await? {
+                Some(Appended::KeyReused) => return Err(Error::KeyReused),
+                Some(stored @ Appended::Stored { .. }) => return Ok(stored),
+                Some(Appended::OverQuota { .. }) | None => {}
+            }
+        }
+        shard.number = COUNTS;
+    }
     // What may have to be spooled is kept until the shard has answered.
     let copy = header.key.is_none().then(|| message.clone());
     match (app.shards.append(&shard, message).await, copy) {

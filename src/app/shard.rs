@@ -110,8 +110,7 @@ impl Shard {
     /// Makes an append durable; concurrent ones share a commit.
     pub async fn append(&self, message: Bytes) -> Result<Appended, PortError> {
         let header = Append::parse(&message).map_err(log_error)?.header;
-        let Some(answer) = self.enqueue(message, header)? else { return Ok(Appended::KeyReused) };
-        let answer = match answer {
+        let answer = match self.enqueue(message, header)? {
             Enqueued::Answered(appended) => return Ok(appended),
             Enqueued::Waits(answer) => answer,
         };
@@ -119,48 +118,68 @@ impl Shard {
         answer.await.unwrap_or_else(|_| Err(log_error("the commit was abandoned")))
     }
 
-    /// Puts an append in line. `None` when its key was used with another body.
-    fn enqueue(&self, message: Bytes, header: Header) -> Result<Option<Enqueued>, PortError> {
+    /// What was answered to a request with this key, or will be: nothing is stored for asking.
+    pub async fn known(&self, key: &RequestKey) -> Result<Option<Appended>, PortError> {
+        let known = {
+            let mut state = self.sure_state()?;
+            self.find(&mut state, key)
+        };
+        match known {
+            None => Ok(None),
+            Some(Enqueued::Answered(appended)) => Ok(Some(appended)),
+            Some(Enqueued::Waits(answer)) => {
+                answer.await.unwrap_or_else(|_| Err(log_error("the commit was abandoned"))).map(Some)
+            }
+        }
+    }
+
+    /// The answer to a key that is known, or waits to be.
+    fn find(&self, state: &mut State, key: &RequestKey) -> Option<Enqueued> {
+        let now = self.clock.now_ms();
+        if let Some(known) =
+            state.held.keys.get(&key.key).filter(|known| known.until_ms.is_none_or(|until| now < until))
+        {
+            return Some(Enqueued::Answered(known.answer(key.body)));
+        }
+        let same = |waiting: &&mut Waiting| waiting.header.key.as_ref().is_some_and(|k| k.key == key.key);
+        let first = state.waiting.iter_mut().find(same)?;
+        if first.header.key.as_ref() != Some(key) {
+            return Some(Enqueued::Answered(Appended::KeyReused));
+        }
+        let (sender, receiver) = oneshot::channel();
+        first.retries.push(sender);
+        Some(Enqueued::Waits(receiver))
+    }
+
+    /// Puts an append in line.
+    fn enqueue(&self, message: Bytes, header: Header) -> Result<Enqueued, PortError> {
         let now = self.clock.now_ms();
         let mut state = self.sure_state()?;
-        if let Some(key) = &header.key {
-            if let Some(known) =
-                state.held.keys.get(&key.key).filter(|known| known.until_ms.is_none_or(|until| now < until))
-            {
-                return Ok(Some(Enqueued::Answered(known.answer(key.body))));
-            }
-            let same = |waiting: &&mut Waiting| waiting.header.key.as_ref().is_some_and(|k| k.key == key.key);
-            if let Some(first) = state.waiting.iter_mut().find(same) {
-                if first.header.key.as_ref() != Some(key) {
-                    return Ok(None);
-                }
-                let (sender, receiver) = oneshot::channel();
-                first.retries.push(sender);
-                return Ok(Some(Enqueued::Waits(receiver)));
-            }
+        if let Some(found) = header.key.as_ref().and_then(|key| self.find(&mut state, key)) {
+            return Ok(found);
         }
         if let Some(spooled) = &header.spool {
             if self.log.was_spooled(spooled)? {
-                return Ok(Some(Enqueued::Answered(stored(&header, true))));
+                return Ok(Enqueued::Answered(stored(&header, true)));
             }
             // Two ways home may run at once.
             let same = |waiting: &&mut Waiting| waiting.header.spool == header.spool;
             if let Some(first) = state.waiting.iter_mut().find(same) {
                 let (sender, receiver) = oneshot::channel();
                 first.retries.push(sender);
-                return Ok(Some(Enqueued::Waits(receiver)));
+                return Ok(Enqueued::Waits(receiver));
             }
         }
         if let Some(quota) = header.quota.as_ref().filter(|_| header.spool.is_none()) {
             // It need not wait for a commit that has nothing of it.
             if let Some(left) = Admission::new(&state.held.counts).is_refused_for_good(quota) {
-                return Ok(Some(Enqueued::Answered(Appended::OverQuota { left })));
+                return Ok(Enqueued::Answered(Appended::OverQuota { left }));
             }
         }
         let (answer, receiver) = oneshot::channel();
         state.hold.arrived(header.count, message.len(), to_f64(now));
         state.waiting.push(Waiting { message, header, answer, retries: Vec::new() });
-        Ok(Some(Enqueued::Waits(receiver)))
+        Ok(Enqueued::Waits(receiver))
     }
 
     /// Waits out the hold and commits, unless another append does that already.

@@ -8,7 +8,10 @@ use uuid::Uuid;
 use super::PortError;
 use crate::engine::{
     query::TimeRange,
-    shard::quota::{Left, Refused},
+    shard::{
+        RequestKey,
+        quota::{Left, Refused},
+    },
     tenant::Tenant,
 };
 
@@ -88,6 +91,9 @@ pub struct Unflushed {
 pub trait Shards: Send + Sync {
     /// Makes an append message durable. Once this answers `Stored`, no crash loses it.
     async fn append(&self, shard: &ShardName, message: Vec<u8>) -> Result<Appended, PortError>;
+
+    /// What the shard has answered to a request with this key, if it remembers one. Stores nothing.
+    async fn known(&self, shard: &ShardName, key: &RequestKey) -> Result<Option<Appended>, PortError>;
 
     async fn unflushed(&self, shard: &ShardName, range: TimeRange) -> Result<Unflushed, PortError>;
 
