@@ -58,11 +58,7 @@ pub struct Known {
 impl Known {
     /// Of an audit stream: nobody's settings reach it.
     fn of_audit() -> Self {
-        Self {
-            configs: Arc::default(),
-            default_ttl_days: retention::AUDIT_TTL_DAYS,
-            max_logs_per_day: None,
-        }
+        Self { configs: Arc::default(), default_ttl_days: retention::AUDIT_TTL_DAYS, max_logs_per_day: None }
     }
 
     /// Whether records of this tenant, or of one of its services, are counted.

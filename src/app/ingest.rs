@@ -213,12 +213,7 @@ async fn keep(app: &App, tenant: &Tenant, header: &Header, blocks: &[Block]) -> 
     }
 }
 
-async fn spool(
-    app: &App,
-    shard: &ShardName,
-    header: &Header,
-    message: Vec<u8>,
-) -> Result<Appended, Error> {
+async fn spool(app: &App, shard: &ShardName, header: &Header, message: Vec<u8>) -> Result<Appended, Error> {
     let key = key::spool_key(shard.tenant.as_str(), shard.number, &header.first_id.to_string());
     app.objects.put(&key, message).await?;
     // Without the note readers find it when the cron has brought it home.

@@ -234,8 +234,7 @@ impl About {
 
     /// Records of the request were over a quota: some, or all.
     pub(super) fn over_quota(&self, app: &App, who: &Principal, status: StatusCode) {
-        let mut event =
-            self.event(Action::Refusal, Some(who.identity().clone()), self.address.as_deref());
+        let mut event = self.event(Action::Refusal, Some(who.identity().clone()), self.address.as_deref());
         (event.status, event.code) = (status.as_u16(), Some(Rejection::QUOTA_EXCEEDED.to_owned()));
         audit::note_refusal(app, who.tenant(), event);
     }

@@ -17,6 +17,7 @@ mod large;
 mod long_run;
 mod model;
 mod query;
+mod quota;
 mod read;
 mod rebuild;
 mod scanners;

@@ -204,7 +204,8 @@ fn without(blocks: &[Block], first_id: Uuid, places: &[Option<usize>]) -> Result
         let Some(place) = places.get(nth).copied().flatten() else { return Ok(()) };
         let id = nth_id(first_id, place);
         let damaged = || Corrupt::damaged("row", "it does not begin with its id");
-        let behind = row.line.strip_prefix(ID.as_bytes()).and_then(|line| line.get(36..)).ok_or_else(damaged)?;
+        let behind =
+            row.line.strip_prefix(ID.as_bytes()).and_then(|line| line.get(36..)).ok_or_else(damaged)?;
         let written = classes.entry(class).or_default().push_written(|out| {
             out.extend_from_slice(ID.as_bytes());
             out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());

@@ -129,7 +129,15 @@ impl Held {
 
 impl Log {
     pub(super) fn new(first_seq: u64) -> Self {
-        Self { first_seq, commits: 0, bytes: 0, raw_bytes: 0, oldest_ms: 0, keys: Vec::new(), counts: Counts::default() }
+        Self {
+            first_seq,
+            commits: 0,
+            bytes: 0,
+            raw_bytes: 0,
+            oldest_ms: 0,
+            keys: Vec::new(),
+            counts: Counts::default(),
+        }
     }
 
     pub(super) fn count(&mut self, body_bytes: u64, headers: &[&Header], now: u64) {
@@ -162,7 +170,12 @@ impl Flushed {
     }
 
     /// Adds the counts of a log that is about to be dropped. May be repeated after it failed anywhere.
-    pub(super) fn add(&mut self, log: &dyn ShardLog, first_seq: u64, counts: &Counts) -> Result<(), PortError> {
+    pub(super) fn add(
+        &mut self,
+        log: &dyn ShardLog,
+        first_seq: u64,
+        counts: &Counts,
+    ) -> Result<(), PortError> {
         if counts.is_empty() || self.through.is_some_and(|through| first_seq <= through) {
             return Ok(());
         }
