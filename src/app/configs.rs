@@ -118,14 +118,12 @@ pub async fn known(app: &App, tenant: &Tenant) -> Result<Known, PortError> {
 /// The same, and where the catalog cannot be read the last that was known, or the defaults: for
 /// ingest, which goes on without the catalog.
 pub async fn known_or_last(app: &App, tenant: &Tenant) -> Known {
-    match known(app, tenant).await {
-        Ok(known) => known,
-        Err(_) => {
-            let account = access::account(app, tenant).await.ok().flatten();
-            let configs = cached(app, tenant).map(|(_, configs)| configs).unwrap_or_default();
-            of(app, configs, account.as_ref().map(|known| &known.account.config))
-        }
+    if let Ok(known) = known(app, tenant).await {
+        return known;
     }
+    let account = access::account(app, tenant).await.ok().flatten();
+    let configs = cached(app, tenant).map(|(_, configs)| configs).unwrap_or_default();
+    of(app, configs, account.as_ref().map(|known| &known.account.config))
 }
 
 /// The settings of services, and for what they say nothing of the tenant's own or the deployment's.

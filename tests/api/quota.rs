@@ -3,7 +3,11 @@
 use axum::http::Method;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use timberline::{app::jobs, fakes::World};
+use timberline::{
+    app::{jobs, tail},
+    engine::tenant::Tenant,
+    fakes::World,
+};
 
 use crate::{Answer, DAY_MS, HOUR_MS, MANY, NOW_MS, Service, ids, log};
 
@@ -374,6 +378,21 @@ async fn a_shard_that_fails_before_or_after_it_has_written_charges_what_it_has_s
         service.flush().await;
         service.holds_exactly(&stored, &context).await;
     }
+}
+
+#[tokio::test]
+async fn records_of_trace_items_that_are_over_a_quota_are_dropped_and_told() {
+    let service = Service::new();
+    limit(&service, "shop", 3).await;
+    let lines: Vec<Value> =
+        (0..5).map(|n| json!({ "level": "log", "message": [n.to_string()], "timestamp": NOW_MS })).collect();
+    let item = json!({ "scriptName": "shop", "outcome": "ok", "eventTimestamp": NOW_MS, "event": null,
+        "logs": lines, "exceptions": [] });
+    tail::take(&service.app, &Tenant::default_tenant(), &[item.to_string()]).await.unwrap();
+    assert_eq!(count(&service, "shop").await, 3);
+    let errors = service.world.errors();
+    assert!(errors.len() == 1 && errors[0].contains("records of trace items were dropped"), "{errors:?}");
+    assert_eq!(audit(&service, "alert").await.len(), 1);
 }
 
 #[tokio::test]

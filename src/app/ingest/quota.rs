@@ -84,20 +84,17 @@ impl Counted {
     }
 
     fn quota(&self) -> Option<Quota> {
-        let count = |place: usize, of: &Of| match of {
-            Of::Tenant => self.records.len(),
-            Of::Service(_) => self.records.iter().filter(|one| one.service == Some(place)).count(),
+        let mut counts = vec![0_u32; self.limits.len()];
+        for place in self.records.iter().filter_map(|one| one.service) {
+            if let Some(count) = counts.get_mut(place) {
+                *count += 1;
+            }
+        }
+        let charge = |((of, limit), count): (&(Of, u64), u32)| {
+            let count = if *of == Of::Tenant { self.header.count } else { count };
+            Charge { of: of.clone(), count, limit: *limit, told: false }
         };
-        let charges: Vec<Charge> = self
-            .limits
-            .iter()
-            .enumerate()
-            .map(|(place, (of, limit))| {
-                // A request has far fewer records.
-                let count = u32::try_from(count(place, of)).unwrap_or(u32::MAX);
-                Charge { of: of.clone(), count, limit: *limit, told: false }
-            })
-            .collect();
+        let charges: Vec<Charge> = self.limits.iter().zip(counts).map(charge).collect();
         (!charges.is_empty()).then(|| Quota { day: quota::day_of(self.now_ms), charges })
     }
 
@@ -134,7 +131,7 @@ pub(super) async fn keep_counted(
 ) -> Result<Appended, Error> {
     let mut over: Vec<(usize, Left)> = Vec::new();
     let mut kept = Appended::OverQuota { left: Vec::new() };
-    for tries in 1..=MAX_TRIES {
+    for tries in 0..=MAX_TRIES {
         counted.header.quota = counted.quota();
         if counted.header.key.is_some() {
             counted.header.refused = runs(&over);
@@ -144,7 +141,8 @@ pub(super) async fn keep_counted(
         for one in left.iter().filter(|one| one.first) {
             audit::alert_of_quota(app, tenant, one, counted.now_ms);
         }
-        if tries == MAX_TRIES {
+        if tries + 1 >= MAX_TRIES {
+            // What nothing counts is stored the next time.
             for one in left.iter_mut() {
                 one.left = 0;
             }
