@@ -109,7 +109,7 @@ async fn of_a_batch_those_are_stored_that_there_is_room_for() {
             assert_eq!((body.status.as_u16(), rejected(&body.json())), (status, refused.clone()), "{sent}");
             assert_eq!(
                 (body.json()["accepted"].as_u64(), ids(&body.json()).len()),
-                (Some(accepted), accepted as usize)
+                (Some(accepted), usize::try_from(accepted).unwrap())
             );
             service.holds_exactly(&ids(&body.json()), sent).await;
         }
@@ -186,8 +186,8 @@ async fn a_key_from_before_the_quota_is_known_behind_it() {
         first.push(send(&service, &key.to_string(), &log("api", "m")).await.ok());
     }
     limit(&service, "api", 1).await;
-    for key in 0..20 {
-        assert_eq!(send(&service, &key.to_string(), &log("api", "m")).await.ok(), first[key]);
+    for (key, first) in first.iter().enumerate() {
+        assert_eq!(send(&service, &key.to_string(), &log("api", "m")).await.ok(), *first);
         assert_eq!(send(&service, &key.to_string(), &log("api", "other")).await.status, 422);
     }
     assert_eq!(count(&service, "api").await, 20);
@@ -329,10 +329,9 @@ async fn a_shard_that_fails_before_or_after_it_has_written_charges_what_it_has_s
                     1 + random(2) as u64,
                 );
             }
-            let sent: Vec<(String, Value)> = (0..1 + random(4))
+            let sent: Vec<(String, Value)> = (0..=random(4))
                 .map(|n| {
-                    let services: String =
-                        (0..1 + random(5)).map(|_| ['a', 'w', 'f', '!'][random(4)]).collect();
+                    let services: String = (0..=random(5)).map(|_| ['a', 'w', 'f', '!'][random(4)]).collect();
                     (format!("{round}-{n}"), batch(&services))
                 })
                 .collect();
