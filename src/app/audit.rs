@@ -16,7 +16,13 @@ use super::{
     App,
     ingest::{self, Batch},
 };
-use crate::engine::{auth::Identity, record::model::SourceType, tenant::Tenant, wire::batch::parse_one};
+use crate::engine::{
+    auth::Identity,
+    record::{model::SourceType, rejection::Rejection, timestamp::Timestamp},
+    shard::quota::{Left, Of},
+    tenant::Tenant,
+    wire::batch::parse_one,
+};
 
 /// The service of every audit record.
 pub const SERVICE: &str = "_audit";
@@ -44,6 +50,8 @@ pub enum Action {
     Refusal,
     /// A key was used from an address for the first time.
     NewAddress,
+    /// Somebody ought to look.
+    Alert,
 }
 
 impl Action {
@@ -53,6 +61,7 @@ impl Action {
             Self::Change => "change",
             Self::Refusal => "refusal",
             Self::NewAddress => "new_address",
+            Self::Alert => "alert",
         }
     }
 }
@@ -142,19 +151,50 @@ pub fn note_refusal(app: &App, tenant: &Tenant, event: Event) {
     }));
 }
 
+/// Says that a quota refused its first records of a day.
+pub fn alert_of_quota(app: &App, tenant: &Tenant, quota: &Left, now_ms: u64) {
+    let whose = match &quota.of {
+        Of::Tenant => format!("the tenant {tenant}"),
+        Of::Service(service) => format!("the service {service}"),
+    };
+    let day = Timestamp::from_ms(i64::try_from(now_ms).unwrap_or_default()).to_string();
+    let day = day.get(..10).unwrap_or_default();
+    let service = if let Of::Service(service) = &quota.of { Some(service) } else { None };
+    let record = json!({
+        "service": SERVICE,
+        "level": "ERROR",
+        "message": format!("quota_exceeded: {whose} has sent the {} logs of {day} that max_logs_per_day allows", quota.limit),
+        "category": "audit",
+        "component": Action::Alert.as_str(),
+        "metadata": {
+            "action": Rejection::QUOTA_EXCEEDED,
+            "field": "max_logs_per_day",
+            "tenant": tenant.as_str(),
+            "of_service": service,
+            "limit": quota.limit,
+            "day": day,
+        },
+    });
+    let (app, tenant) = (app.clone(), tenant.clone());
+    let what = format!("alert of {tenant}: quota_exceeded");
+    app.background.clone().spawn(Box::pin(async move { keep(&app, &tenant, &record, 1, &what).await }));
+}
+
 async fn write(app: &App, tenant: &Tenant, event: &Event) {
-    let record = record(event).to_string();
+    let who = event.who.as_ref().map_or("nobody", |who| &who.id);
+    let what = format!("{} of {tenant} by {who}, request {}", event.action.as_str(), event.request_id);
+    keep(app, tenant, &record(event), event.count, &what).await;
+}
+
+/// Writes a record that stands for so many events, and says so when it cannot.
+async fn keep(app: &App, tenant: &Tenant, record: &serde_json::Value, count: u64, what: &str) {
+    let record = record.to_string();
     let mut waits = RETRY_MS.into_iter();
     loop {
         let Err(reason) = append(app, tenant, &record).await else { return };
         let Some(ms) = waits.next() else {
-            app.audit.lost.fetch_add(event.count, Ordering::Relaxed);
-            let who = event.who.as_ref().map_or("nobody", |who| &who.id);
-            app.journal.error(&format!(
-                "an audit record could not be written: {} of {tenant} by {who}, request {}: {reason}",
-                event.action.as_str(),
-                event.request_id
-            ));
+            app.audit.lost.fetch_add(count, Ordering::Relaxed);
+            app.journal.error(&format!("an audit record could not be written: {what}: {reason}"));
             return;
         };
         app.clock.sleep_ms(ms).await;

@@ -8,6 +8,7 @@ use std::{
 use super::{App, Error, access};
 use crate::{
     engine::{
+        account::TenantConfig,
         config::{
             ServiceConfig,
             service::{BadChange, ServiceConfigChange},
@@ -24,7 +25,22 @@ const FRESH_MS: u64 = 30_000;
 /// Tenants held at the most; beyond it the cache begins anew.
 const MAX_TENANTS: usize = 1_000;
 
-type Configs = Arc<HashMap<String, ServiceConfig>>;
+type Configs = Arc<OfServices>;
+
+#[derive(Default)]
+struct OfServices {
+    by_name: HashMap<String, ServiceConfig>,
+    /// Whether one of them has a quota.
+    have_quotas: bool,
+}
+
+impl OfServices {
+    fn new(configs: Vec<ServiceConfig>) -> Configs {
+        let have_quotas = configs.iter().any(|config| config.max_logs_per_day.is_some());
+        let by_name = configs.into_iter().map(|config| (config.service.clone(), config)).collect();
+        Arc::new(Self { by_name, have_quotas })
+    }
+}
 
 #[derive(Default)]
 pub struct Cache {
@@ -36,68 +52,87 @@ pub struct Cache {
 pub struct Known {
     configs: Configs,
     default_ttl_days: u32,
+    max_logs_per_day: Option<u64>,
 }
 
 impl Known {
+    /// Of an audit stream: nobody's settings reach it.
+    fn of_audit() -> Self {
+        Self { configs: Arc::default(), default_ttl_days: retention::AUDIT_TTL_DAYS, max_logs_per_day: None }
+    }
+
+    /// Whether records of this tenant, or of one of its services, are counted.
+    pub fn has_quotas(&self) -> bool {
+        self.configs.have_quotas || self.max_logs_per_day.is_some()
+    }
+
+    /// What all services together may send a day.
+    pub fn max_logs_per_day(&self) -> Option<u64> {
+        self.max_logs_per_day
+    }
+
+    pub fn max_logs_per_day_of(&self, service: &str) -> Option<u64> {
+        self.configs.by_name.get(service)?.max_logs_per_day
+    }
+
     pub fn ttl_days(&self, service: &str) -> u32 {
-        self.configs.get(service).map_or(self.default_ttl_days, |config| config.ttl_days)
+        self.configs.by_name.get(service).map_or(self.default_ttl_days, |config| config.ttl_days)
     }
 
     pub fn get(&self, service: &str) -> ServiceConfig {
         let default = || ServiceConfig::default_for(service, self.default_ttl_days);
-        self.configs.get(service).cloned().unwrap_or_else(default)
+        self.configs.by_name.get(service).cloned().unwrap_or_else(default)
     }
 }
 
 /// The settings as they are stored, for what cannot be taken back: what cannot be read is an error, and no default.
 pub async fn stored(app: &App, tenant: &Tenant) -> Result<Known, PortError> {
     if tenant.is_audit() {
-        return Ok(Known { configs: Arc::default(), default_ttl_days: retention::AUDIT_TTL_DAYS });
+        return Ok(Known::of_audit());
     }
     let configs = app.catalog.service_configs(tenant).await?;
-    let configs = configs.into_iter().map(|config| (config.service.clone(), config)).collect();
-    let own = app.accounts.read(tenant).await?.and_then(|stored| stored.account.config.retention_days);
-    let default_ttl_days = own.unwrap_or(app.settings.default_ttl_days);
-    Ok(Known { configs: Arc::new(configs), default_ttl_days })
+    let own = app.accounts.read(tenant).await?.map(|stored| stored.account.config);
+    Ok(of(app, OfServices::new(configs), own.as_ref()))
 }
 
 /// The settings of all of a tenant's services, at most `FRESH_MS` old.
 pub async fn known(app: &App, tenant: &Tenant) -> Result<Known, PortError> {
     if tenant.is_audit() {
-        return Ok(Known { configs: Arc::default(), default_ttl_days: retention::AUDIT_TTL_DAYS });
+        return Ok(Known::of_audit());
     }
     let now = app.clock.now_ms();
-    let default_ttl_days = default_ttl_days(app, tenant).await;
+    let account = access::account(app, tenant).await.ok().flatten();
+    let own = account.as_ref().map(|known| &known.account.config);
     if let Some((_, configs)) = cached(app, tenant).filter(|(read_at, _)| now < read_at + FRESH_MS) {
-        return Ok(Known { configs, default_ttl_days });
+        return Ok(of(app, configs, own));
     }
-    let read = app.catalog.service_configs(tenant).await?;
-    let configs: Configs =
-        Arc::new(read.into_iter().map(|config| (config.service.clone(), config)).collect());
+    let configs = OfServices::new(app.catalog.service_configs(tenant).await?);
     let mut tenants = app.configs.tenants.lock().unwrap_or_else(PoisonError::into_inner);
     if tenants.len() >= MAX_TENANTS {
         tenants.clear();
     }
     tenants.insert(tenant.clone(), (now, configs.clone()));
-    Ok(Known { configs, default_ttl_days })
+    Ok(of(app, configs, own))
 }
 
 /// The same, and where the catalog cannot be read the last that was known, or the defaults: for
 /// ingest, which goes on without the catalog.
 pub async fn known_or_last(app: &App, tenant: &Tenant) -> Known {
-    match known(app, tenant).await {
-        Ok(known) => known,
-        Err(_) => Known {
-            configs: cached(app, tenant).map(|(_, configs)| configs).unwrap_or_default(),
-            default_ttl_days: default_ttl_days(app, tenant).await,
-        },
+    if let Ok(known) = known(app, tenant).await {
+        return known;
     }
+    let account = access::account(app, tenant).await.ok().flatten();
+    let configs = cached(app, tenant).map(|(_, configs)| configs).unwrap_or_default();
+    of(app, configs, account.as_ref().map(|known| &known.account.config))
 }
 
-/// The tenant's own default, or the deployment's.
-async fn default_ttl_days(app: &App, tenant: &Tenant) -> u32 {
-    let account = access::account(app, tenant).await.ok().flatten();
-    account.and_then(|known| known.account.config.retention_days).unwrap_or(app.settings.default_ttl_days)
+/// The settings of services, and for what they say nothing of the tenant's own or the deployment's.
+fn of(app: &App, configs: Configs, own: Option<&TenantConfig>) -> Known {
+    Known {
+        configs,
+        default_ttl_days: own.and_then(|own| own.retention_days).unwrap_or(app.settings.default_ttl_days),
+        max_logs_per_day: own.and_then(|own| own.max_logs_per_day),
+    }
 }
 
 fn cached(app: &App, tenant: &Tenant) -> Option<(u64, Configs)> {
@@ -112,7 +147,7 @@ pub async fn get(app: &App, tenant: &Tenant, service: &str) -> Result<ServiceCon
 
 /// The settings of every service that has some, by name.
 pub async fn list(app: &App, tenant: &Tenant) -> Result<Vec<ServiceConfig>, Error> {
-    let mut all: Vec<_> = fresh(app, tenant).await?.configs.values().cloned().collect();
+    let mut all: Vec<_> = fresh(app, tenant).await?.configs.by_name.values().cloned().collect();
     all.sort_by(|a, b| a.service.cmp(&b.service));
     Ok(all)
 }

@@ -1,5 +1,7 @@
 //! Taking records in: normalise, number, encode, make durable.
 
+mod quota;
+
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
@@ -28,6 +30,9 @@ use crate::{
 /// Ids of one request differ in their last 20 bits only.
 const COUNTER_BITS: u32 = 20;
 
+/// The shard that counts, and so has all that is counted.
+const COUNTS: u32 = 0;
+
 /// What came in one request. `records` gives each record when it is asked for, and one that could not be
 /// read as its rejection: they are taken one at a time, because a batch of trees takes up to 60 times the
 /// memory of its text.
@@ -47,6 +52,8 @@ pub struct Taken {
     pub ids: Vec<Uuid>,
     /// The others by their index in the request.
     pub rejected: Vec<(usize, Rejection)>,
+    /// Seconds until there is room again, when some were over a daily quota.
+    pub over_quota_s: Option<u64>,
 }
 
 /// Stores what is good of a batch. When this returns, every id in it is durable and can be found.
@@ -62,11 +69,16 @@ where
     if count == 0 {
         return Ok(taken);
     }
-    let header = Header { first_id, count, key: sent.key, spool: None, blocks: Vec::new() };
-    let message = append::encode(header.clone(), &blocks)?;
-    drop(blocks);
-    let (first_id, count) = keep(app, tenant, &header, message).await?;
-    taken.ids = (0..count as usize).map(|nth| nth_id(first_id, nth)).collect();
+    let header = Header::new(first_id, count, sent.key);
+    let kept = if known.has_quotas() {
+        let counted = quota::Counted::of(&known, &taken, header, blocks)?;
+        quota::keep_counted(app, tenant, counted, &mut taken).await?
+    } else {
+        keep(app, tenant, &header, &blocks).await?
+    };
+    if let Appended::Stored { first_id, count, .. } = kept {
+        taken.ids = (0..count as usize).map(|nth| nth_id(first_id, nth)).collect();
+    }
     Ok(taken)
 }
 
@@ -166,41 +178,48 @@ fn too_long(row_bytes: usize) -> Rejection {
 }
 
 /// Makes an append durable in its shard, or in the spool when the shard cannot be reached. Answers the
-/// ids under which it is stored.
+/// ids under which it is stored, or that it is over a quota.
 ///
 /// A request with a key is not spooled: only its shard knows whether it was stored before, and whoever
 /// sends a key sends again.
-async fn keep(app: &App, tenant: &Tenant, header: &Header, message: Vec<u8>) -> Result<(Uuid, u32), Error> {
-    let shards = u128::from(app.settings.shards_per_tenant);
+async fn keep(app: &App, tenant: &Tenant, header: &Header, blocks: &[Block]) -> Result<Appended, Error> {
+    let message = append::encode(header.clone(), blocks)?;
     let spread = match &header.key {
         // The same key must meet the same shard again.
         Some(key) => key.key.as_u128(),
         None => app.random.bits(),
     };
-    let number = u32::try_from(spread % shards).unwrap_or_default();
-    let shard = ShardName { tenant: tenant.clone(), number };
+    let number = u32::try_from(spread % u128::from(app.settings.shards_per_tenant)).unwrap_or_default();
+    let mut shard = ShardName { tenant: tenant.clone(), number };
+    if header.quota.is_some() && number != COUNTS {
+        if let Some(key) = &header.key {
+            // It may have been stored there while nothing was counted.
+            match app.shards.known(&shard, key).await? {
+                Some(Appended::KeyReused) => return Err(Error::KeyReused),
+                Some(stored @ Appended::Stored { .. }) => return Ok(stored),
+                Some(Appended::OverQuota { .. }) | None => {}
+            }
+        }
+        shard.number = COUNTS;
+    }
     // What may have to be spooled is kept until the shard has answered.
     let copy = header.key.is_none().then(|| message.clone());
     match (app.shards.append(&shard, message).await, copy) {
-        (Ok(Appended::Stored { first_id, count, .. }), _) => Ok((first_id, count)),
         (Ok(Appended::KeyReused), _) => Err(Error::KeyReused),
+        (Ok(kept), _) => Ok(kept),
         (Err(error), None) => Err(error.into()),
         // The append may have taken effect all the same: readers and the drain tell records apart by id.
         (Err(_), Some(message)) => spool(app, &shard, header, message).await,
     }
 }
 
-async fn spool(
-    app: &App,
-    shard: &ShardName,
-    header: &Header,
-    message: Vec<u8>,
-) -> Result<(Uuid, u32), Error> {
+async fn spool(app: &App, shard: &ShardName, header: &Header, message: Vec<u8>) -> Result<Appended, Error> {
     let key = key::spool_key(shard.tenant.as_str(), shard.number, &header.first_id.to_string());
     app.objects.put(&key, message).await?;
     // Without the note readers find it when the cron has brought it home.
     let _ = app.catalog.note_spooled(shard.tenant.as_str(), &key).await;
-    Ok((header.first_id, header.count))
+    let (first_id, count) = (header.first_id, header.count);
+    Ok(Appended::Stored { first_id, count, duplicate: false, refused: Vec::new() })
 }
 
 /// A `UUIDv7` whose counter is zero.

@@ -1,18 +1,24 @@
 //! A shard: gathers appends into commits, answers when they are durable, and turns its write-ahead log
 //! into segments. One `Shard` lives in one object, which runs one event at a time between awaits.
 
+mod forget;
 mod held;
+mod waiting;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::held::{Held, Known, Log};
+use self::{
+    held::{Held, Known, Log},
+    waiting::{Enqueued, Verdict, Waiting, admit, marks, stored},
+};
 use crate::{
     engine::{
         block::key,
         query::TimeRange,
         shard::{
-            Append, Header, RequestKey, flush,
+            Append, Header, RequestKey, append, flush,
             hold::{Hold, Step},
+            quota::Admission,
             wal,
         },
     },
@@ -24,9 +30,6 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::channel::oneshot;
-
-/// How long an idempotency key is known after the flush of its records.
-const KEYS_KEPT_MS: u64 = 10 * 60 * 1_000;
 
 /// After a failed flush the next try comes this much later.
 const RETRY_MS: u64 = 30_000;
@@ -62,15 +65,6 @@ struct State {
     /// A flush is running: it wakes the shard again itself when it ends.
     flushing: bool,
     last_error: Option<String>,
-}
-
-/// An append that is not durable yet.
-struct Waiting {
-    message: Bytes,
-    header: Header,
-    answer: oneshot::Sender<Result<Appended, PortError>>,
-    /// Requests with the same key that came while this one waited.
-    retries: Vec<oneshot::Sender<Result<Appended, PortError>>>,
 }
 
 impl State {
@@ -114,8 +108,7 @@ impl Shard {
     /// Makes an append durable; concurrent ones share a commit.
     pub async fn append(&self, message: Bytes) -> Result<Appended, PortError> {
         let header = Append::parse(&message).map_err(log_error)?.header;
-        let Some(answer) = self.enqueue(message, header)? else { return Ok(Appended::KeyReused) };
-        let answer = match answer {
+        let answer = match self.enqueue(message, header)? {
             Enqueued::Answered(appended) => return Ok(appended),
             Enqueued::Waits(answer) => answer,
         };
@@ -123,43 +116,68 @@ impl Shard {
         answer.await.unwrap_or_else(|_| Err(log_error("the commit was abandoned")))
     }
 
-    /// Puts an append in line. `None` when its key was used with another body.
-    fn enqueue(&self, message: Bytes, header: Header) -> Result<Option<Enqueued>, PortError> {
+    /// What was answered to a request with this key, or will be: nothing is stored for asking.
+    pub async fn known(&self, key: &RequestKey) -> Result<Option<Appended>, PortError> {
+        let known = {
+            let mut state = self.sure_state()?;
+            self.find(&mut state, key)
+        };
+        match known {
+            None => Ok(None),
+            Some(Enqueued::Answered(appended)) => Ok(Some(appended)),
+            Some(Enqueued::Waits(answer)) => {
+                answer.await.unwrap_or_else(|_| Err(log_error("the commit was abandoned"))).map(Some)
+            }
+        }
+    }
+
+    /// The answer to a key that is known, or waits to be.
+    fn find(&self, state: &mut State, key: &RequestKey) -> Option<Enqueued> {
+        let now = self.clock.now_ms();
+        if let Some(known) =
+            state.held.keys.get(&key.key).filter(|known| known.until_ms.is_none_or(|until| now < until))
+        {
+            return Some(Enqueued::Answered(known.answer(key.body)));
+        }
+        let same = |waiting: &&mut Waiting| waiting.header.key.as_ref().is_some_and(|k| k.key == key.key);
+        let first = state.waiting.iter_mut().find(same)?;
+        if first.header.key.as_ref() != Some(key) {
+            return Some(Enqueued::Answered(Appended::KeyReused));
+        }
+        let (sender, receiver) = oneshot::channel();
+        first.retries.push(sender);
+        Some(Enqueued::Waits(receiver))
+    }
+
+    /// Puts an append in line.
+    fn enqueue(&self, message: Bytes, header: Header) -> Result<Enqueued, PortError> {
         let now = self.clock.now_ms();
         let mut state = self.sure_state()?;
-        if let Some(key) = &header.key {
-            if let Some(known) =
-                state.held.keys.get(&key.key).filter(|known| known.until_ms.is_none_or(|until| now < until))
-            {
-                return Ok(Some(Enqueued::Answered(known.answer(key.body))));
-            }
-            let same = |waiting: &&mut Waiting| waiting.header.key.as_ref().is_some_and(|k| k.key == key.key);
-            if let Some(first) = state.waiting.iter_mut().find(same) {
-                if first.header.key.as_ref() != Some(key) {
-                    return Ok(None);
-                }
-                let (sender, receiver) = oneshot::channel();
-                first.retries.push(sender);
-                return Ok(Some(Enqueued::Waits(receiver)));
-            }
+        if let Some(found) = header.key.as_ref().and_then(|key| self.find(&mut state, key)) {
+            return Ok(found);
         }
         if let Some(spooled) = &header.spool {
             if self.log.was_spooled(spooled)? {
-                let (first_id, count) = (header.first_id, header.count);
-                return Ok(Some(Enqueued::Answered(Appended::Stored { first_id, count, duplicate: true })));
+                return Ok(Enqueued::Answered(stored(&header, true)));
             }
             // Two ways home may run at once.
             let same = |waiting: &&mut Waiting| waiting.header.spool == header.spool;
             if let Some(first) = state.waiting.iter_mut().find(same) {
                 let (sender, receiver) = oneshot::channel();
                 first.retries.push(sender);
-                return Ok(Some(Enqueued::Waits(receiver)));
+                return Ok(Enqueued::Waits(receiver));
+            }
+        }
+        if let Some(quota) = header.quota.as_ref().filter(|_| header.spool.is_none()) {
+            // It need not wait for a commit that has nothing of it.
+            if let Some(left) = Admission::new(&state.held.counts).is_refused_for_good(quota) {
+                return Ok(Enqueued::Answered(Appended::OverQuota { left }));
             }
         }
         let (answer, receiver) = oneshot::channel();
         state.hold.arrived(header.count, message.len(), to_f64(now));
         state.waiting.push(Waiting { message, header, answer, retries: Vec::new() });
-        Ok(Some(Enqueued::Waits(receiver)))
+        Ok(Enqueued::Waits(receiver))
     }
 
     /// Waits out the hold and commits, unless another append does that already.
@@ -213,21 +231,35 @@ impl Shard {
             // What is written is durable; without an alarm its flush waits for the next append.
             let _ = self.schedule().await;
         }
-        for one in waiting {
-            let stored = |duplicate| {
-                let (first_id, count) = (one.header.first_id, one.header.count);
-                written.clone().map(|()| Appended::Stored { first_id, count, duplicate })
-            };
-            // A receiver that is gone is a caller that has hung up.
-            let _ = one.answer.send(stored(false));
-            for retry in one.retries {
-                let _ = retry.send(stored(true));
-            }
+        let verdicts = match written {
+            Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error); waiting.len()],
+        };
+        for (one, verdict) in waiting.into_iter().zip(verdicts) {
+            one.settle(&verdict);
         }
     }
 
-    /// The part of a commit that happens without an await: one transaction.
-    fn write(&self, state: &mut State, waiting: &[Waiting], now: u64) -> Result<(), PortError> {
+    /// The part of a commit that happens without an await: one transaction. Answers of each append whether its
+    /// quotas refused it, and what they have room for.
+    fn write(&self, state: &mut State, waiting: &[Waiting], now: u64) -> Result<Vec<Verdict>, PortError> {
+        let (verdicts, added) = admit(&state.held.counts, waiting);
+        let mut messages: Vec<Bytes> = Vec::with_capacity(waiting.len());
+        let mut headers: Vec<&Header> = Vec::with_capacity(waiting.len());
+        for (one, verdict) in waiting.iter().zip(&verdicts) {
+            if verdict.is_none() {
+                messages.push(one.message.clone());
+                headers.push(&one.header);
+            }
+        }
+        let marks = marks(waiting, &verdicts, now);
+        for mark in &marks {
+            messages.push(append::encode(mark.clone(), &[]).map_err(log_error)?.into());
+            headers.push(mark);
+        }
+        if messages.is_empty() {
+            return Ok(verdicts);
+        }
         let active = if let Some(log) = state.held.logs.last() {
             log.first_seq
         } else {
@@ -235,23 +267,22 @@ impl Shard {
             state.held.logs.push(Log::new(state.held.next_seq));
             state.held.next_seq
         };
-        let messages: Vec<&Bytes> = waiting.iter().map(|one| &one.message).collect();
         let rows = wal::rows(state.held.next_seq, &messages);
         let next_seq = rows.last().map_or(state.held.next_seq, |row| row.seq + 1);
         // Taken even if a write below fails: what it left behind must not be continued.
         state.held.next_seq = next_seq;
         let body_len: usize = rows.iter().map(|row| row.body.len()).sum();
         self.log.append(Table::Wal(active), rows)?;
-        for one in waiting {
-            if let Some(spooled) = &one.header.spool {
+        for header in &headers {
+            if let Some(spooled) = &header.spool {
                 self.log.note_spooled(spooled)?;
             }
-            if let Some(key) = &one.header.key {
-                state.held.keys.insert(key.key, Known::of(&one.header, key, None));
+            if let Some(key) = &header.key {
+                state.held.keys.insert(key.key, Known::of(header, key, None));
             }
         }
+        state.held.counts.merge(&added);
         if let Some(log) = state.held.logs.last_mut() {
-            let headers: Vec<&Header> = waiting.iter().map(|one| &one.header).collect();
             log.count(body_len as u64, &headers, now);
             if flush::is_due(log.bytes, log.raw_bytes) {
                 // What comes next goes into a table of its own, so that no flush is larger than one commit
@@ -259,7 +290,7 @@ impl Shard {
                 self.rotate(state)?;
             }
         }
-        Ok(())
+        Ok(verdicts)
     }
 
     fn rotate(&self, state: &mut State) -> Result<(), PortError> {
@@ -391,39 +422,6 @@ impl Shard {
         forgotten.map(|()| flushed)
     }
 
-    /// Drops a flushed table, keeping its idempotency keys for a while. One transaction: no await.
-    fn forget(&self, log: &Log) -> Result<(), PortError> {
-        let now = self.clock.now_ms();
-        let mut state = self.state();
-        if !log.keys.is_empty() {
-            let mut until = now + KEYS_KEPT_MS;
-            let tables = self.log.tables()?;
-            while tables.contains(&Table::Keys(until)) {
-                until += 1;
-            }
-            let mut messages = Vec::with_capacity(log.keys.len());
-            for key in &log.keys {
-                let Some(known) = state.held.keys.get_mut(key) else { continue };
-                known.until_ms = Some(until);
-                let request = RequestKey { key: *key, body: known.body };
-                let (first_id, count) = (known.first_id, known.count);
-                let header = Header { first_id, count, key: Some(request), spool: None, blocks: Vec::new() };
-                messages.push(crate::engine::shard::append::encode(header, &[]).map_err(log_error)?);
-            }
-            self.log.create(Table::Keys(until))?;
-            self.log.append(Table::Keys(until), wal::rows(1, &messages))?;
-        }
-        for table in self.log.tables()? {
-            if matches!(table, Table::Keys(until) if until <= now) {
-                self.log.drop_table(table)?;
-            }
-        }
-        state.held.keys.retain(|_, known| known.until_ms.is_none_or(|until| now < until));
-        self.log.drop_table(Table::Wal(log.first_seq))?;
-        state.held.logs.retain(|one| one.first_seq != log.first_seq);
-        Ok(())
-    }
-
     /// The shard was woken: flush what is due, and see to the next time.
     pub async fn woken(&self) -> Result<(), PortError> {
         self.state().wakes_at_ms = None;
@@ -477,11 +475,6 @@ impl Drop for Flushes<'_> {
     fn drop(&mut self) {
         self.0.state().flushing = false;
     }
-}
-
-enum Enqueued {
-    Answered(Appended),
-    Waits(oneshot::Receiver<Result<Appended, PortError>>),
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as `map_err(log_error)`")]

@@ -4,7 +4,7 @@ use std::iter;
 
 use super::{App, Error, ingest};
 use crate::engine::{
-    record::{model::SourceType, normalise::Raw},
+    record::{model::SourceType, normalise::Raw, rejection::Rejection},
     tenant::Tenant,
     wire::tail,
 };
@@ -27,7 +27,13 @@ pub async fn take(app: &App, tenant: &Tenant, items: &[String]) -> Result<(), Er
             iter::once(first).chain(records.by_ref().take(CHUNK - 1)).map(|record| Ok(Raw::Parsed(record)));
         let batch = ingest::Batch { records: chunk, source: SourceType::Tail, key: None, services: None };
         let taken = ingest::ingest(app, tenant, batch).await?;
-        for (_, rejection) in taken.rejected {
+        let (over, rejected): (Vec<_>, Vec<_>) =
+            taken.rejected.into_iter().partition(|(_, why)| why.code == Rejection::QUOTA_EXCEEDED);
+        // They are not kept for another day: a producer that is over its quota would soon be days behind.
+        if let Some((_, first)) = over.first() {
+            app.journal.error(&format!("{} records of trace items were dropped: {first}", over.len()));
+        }
+        for (_, rejection) in rejected {
             app.journal.error(&format!("a record of a trace item was not taken: {rejection}"));
         }
     }

@@ -10,6 +10,7 @@ use crate::{
 pub async fn shard_log(log: &dyn ShardLog, wake_ms: u64) -> Result<(), Broken> {
     let row = |seq: u64, body: Vec<u8>| WalRow { seq, part: 0, parts: 1, body };
     let (first, second, keys) = (Table::Wal(1), Table::Wal(1 << 40), Table::Keys(1_900_000_000_000));
+    let counts = Table::Counts(1 << 40);
     same("a new log is empty", log.tables()?, Vec::new())?;
 
     log.create(first)?;
@@ -23,10 +24,11 @@ pub async fn shard_log(log: &dyn ShardLog, wake_ms: u64) -> Result<(), Broken> {
 
     log.create(second)?;
     log.create(keys)?;
+    log.create(counts)?;
     log.append(second, vec![row(1 << 40, vec![2])])?;
     let mut tables = log.tables()?;
     tables.sort_unstable();
-    same("tables are known by their names", tables, vec![first, second, keys])?;
+    same("tables are known by their names", tables, vec![first, second, keys, counts])?;
     same("large numbers stay exact", log.read(second)?, vec![row(1 << 40, vec![2])])?;
 
     log.drop_table(first)?;
@@ -45,5 +47,6 @@ pub async fn shard_log(log: &dyn ShardLog, wake_ms: u64) -> Result<(), Broken> {
     same("the last alarm counts", log.wakes_at().await?, Some(wake_ms))?;
     log.drop_table(second)?;
     log.drop_table(keys)?;
+    log.drop_table(counts)?;
     same("the log is empty again", log.tables()?, Vec::new())
 }

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     app::shard::Shard,
-    engine::{query::TimeRange, shard::wal::WalRow},
+    engine::{
+        query::TimeRange,
+        shard::{RequestKey, wal::WalRow},
+    },
     ports::{
         PortError, ShardLog, ShardName, Shards,
         shard_log::Table,
@@ -88,6 +91,11 @@ impl Shards for FakeShards {
             Turn::FailBefore(error) => Err(error),
             Turn::FailAfter(error) => self.running(shard)?.append(message.into()).await.and(Err(error)),
         }
+    }
+
+    async fn known(&self, shard: &ShardName, key: &RequestKey) -> Result<Option<Appended>, PortError> {
+        self.inner.run(PART, "shards.known", || Ok(()))?;
+        self.running(shard)?.known(key).await
     }
 
     async fn unflushed(&self, shard: &ShardName, range: TimeRange) -> Result<Unflushed, PortError> {

@@ -247,7 +247,10 @@ impl Meter for FakeClock {
             r2_reads: count("objects.get") + count("objects.get_range"),
             r2_lists: count("objects.list"),
             r2_deletes: count("objects.delete"),
-            shard_requests: count("shards.append") + count("shards.unflushed") + count("shards.flush"),
+            shard_requests: count("shards.append")
+                + count("shards.known")
+                + count("shards.unflushed")
+                + count("shards.flush"),
             scanner_requests: count("scanners.scan"),
             limiter_requests: count("limits.ask"),
             limiter_failures: count("limits.failed"),

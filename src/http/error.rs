@@ -11,6 +11,7 @@ use crate::{
     app::{self, App},
     engine::{
         auth::{Permission, jwt::Refused},
+        record::rejection::Rejection,
         wire::{batch::ParseError, body::BodyError},
     },
 };
@@ -84,6 +85,17 @@ impl Error {
             code: "not_allowed",
             message: message.into(),
             field: None,
+            position: None,
+        }
+    }
+
+    /// A record that is over a daily quota.
+    pub(super) fn over_quota(rejection: Rejection) -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            code: rejection.code,
+            message: rejection.message.into(),
+            field: rejection.field,
             position: None,
         }
     }
@@ -165,15 +177,19 @@ impl Error {
         json!({ "code": self.code, "message": self.message })
     }
 
-    /// The whole response.
-    pub(super) fn into_answer(self, request_id: &str) -> Response {
-        let details = match (self.field, self.position) {
+    /// As it stands in a body.
+    pub(super) fn to_json(&self, request_id: &str) -> Value {
+        let details = match (&self.field, self.position) {
             (None, _) => Value::Null,
             (Some(field), None) => json!({ "field": field }),
             (Some(field), Some(position)) => json!({ "field": field, "position": position }),
         };
-        let error = json!({ "code": self.code, "message": self.message, "details": details, "request_id": request_id });
-        let mut response = json_answer(self.status, &json!({ "error": error }));
+        json!({ "code": self.code, "message": self.message, "details": details, "request_id": request_id })
+    }
+
+    /// The whole response.
+    pub(super) fn into_answer(self, request_id: &str) -> Response {
+        let mut response = json_answer(self.status, &json!({ "error": self.to_json(request_id) }));
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

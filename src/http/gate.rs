@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -21,6 +21,7 @@ use crate::{
     },
     engine::{
         auth::{Credential, Identity, Permission, Principal, credential},
+        record::rejection::Rejection,
         tenant::Tenant,
     },
 };
@@ -73,7 +74,7 @@ pub(super) fn shows(mut response: Response, reads: Reads) -> Response {
 /// Lets in who may, gives the handlers a `Principal` and a `Reader`, and writes down what has to be.
 pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let Gate { app, path, need, kind } = gate;
-    let about = About::of(&request, path);
+    let about = Arc::new(About::of(&request, path));
     let headers = request.headers();
     let api_key = text(headers, &app.settings.api_key_header);
     let credential = credential::credential(text(headers, header::AUTHORIZATION.as_str()), api_key);
@@ -115,6 +116,7 @@ pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: N
     }
     let tenant = principal.tenant().clone();
     request.extensions_mut().insert(principal);
+    request.extensions_mut().insert(about.clone());
     let mut response = next.run(request).await;
     about.note(&app, &tenant, need, who, &mut response);
     allow_origin(&mut response, origin);
@@ -172,7 +174,7 @@ pub(super) fn allow_origin(response: &mut Response, origin: Option<HeaderValue>)
 }
 
 /// What the audit stream is told of a request.
-struct About {
+pub(super) struct About {
     method: Method,
     route: &'static str,
     path: String,
@@ -231,6 +233,13 @@ impl About {
             audit::note_refusal(app, tenant, event);
         }
         error.into_response()
+    }
+
+    /// Records of the request were over a quota: some, or all.
+    pub(super) fn over_quota(&self, app: &App, who: &Principal, status: StatusCode) {
+        let mut event = self.event(Action::Refusal, Some(who.identity().clone()), self.address.as_deref());
+        (event.status, event.code) = (status.as_u16(), Some(Rejection::QUOTA_EXCEEDED.to_owned()));
+        audit::note_refusal(app, who.tenant(), event);
     }
 
     /// Every read of logs, and everything that changes something but logs.

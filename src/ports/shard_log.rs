@@ -12,6 +12,8 @@ pub enum Table {
     Wal(u64),
     /// Idempotency keys of flushed logs, named by the time until which they are kept, in ms.
     Keys(u64),
+    /// What quotas had counted of flushed logs, named by the first sequence number of the last of them.
+    Counts(u64),
 }
 
 impl Table {
@@ -20,6 +22,7 @@ impl Table {
         match self {
             Self::Wal(first_seq) => format!("wal_{first_seq}"),
             Self::Keys(until_ms) => format!("keys_{until_ms}"),
+            Self::Counts(first_seq) => format!("counts_{first_seq}"),
         }
     }
 
@@ -28,6 +31,7 @@ impl Table {
         match (kind, number.parse().ok()?) {
             ("wal", first_seq) => Some(Self::Wal(first_seq)),
             ("keys", until_ms) => Some(Self::Keys(until_ms)),
+            ("counts", first_seq) => Some(Self::Counts(first_seq)),
             _ => None,
         }
     }

@@ -6,7 +6,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::PortError;
-use crate::engine::{query::TimeRange, tenant::Tenant};
+use crate::engine::{
+    query::TimeRange,
+    shard::{
+        RequestKey,
+        quota::{Left, Refused},
+    },
+    tenant::Tenant,
+};
 
 /// One shard of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,9 +39,18 @@ impl ShardName {
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Appended {
     /// The records are durable. `first_id` is theirs, or that of the first request with the same key.
-    Stored { first_id: Uuid, count: u32, duplicate: bool },
+    Stored {
+        first_id: Uuid,
+        count: u32,
+        duplicate: bool,
+        /// What the first request with the same key was refused.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        refused: Vec<Refused>,
+    },
     /// The idempotency key was used with another body.
     KeyReused,
+    /// There is no room for all of it, and none of it is stored. Says of each quota what there is room for.
+    OverQuota { left: Vec<Left> },
 }
 
 /// What a flush did.
@@ -75,6 +91,9 @@ pub struct Unflushed {
 pub trait Shards: Send + Sync {
     /// Makes an append message durable. Once this answers `Stored`, no crash loses it.
     async fn append(&self, shard: &ShardName, message: Vec<u8>) -> Result<Appended, PortError>;
+
+    /// What the shard has answered to a request with this key, if it remembers one. Stores nothing.
+    async fn known(&self, shard: &ShardName, key: &RequestKey) -> Result<Option<Appended>, PortError>;
 
     async fn unflushed(&self, shard: &ShardName, range: TimeRange) -> Result<Unflushed, PortError>;
 

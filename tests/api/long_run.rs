@@ -148,7 +148,7 @@ async fn an_append_that_cannot_be_read_is_set_aside_and_hides_no_other() {
     let block =
         Encoded { codec: Codec::Gzip, rows: 1, raw_bytes: 9, min_time: at, max_time: at, bytes: vec![1; 9] };
     let first_id = Uuid::from_u128(7);
-    let header = Header { first_id, count: 1, key: None, spool: None, blocks: Vec::new() };
+    let header = Header::new(first_id, 1, None);
     let message = append::encode(header, &[("d30".to_owned(), block)]).unwrap();
     service.app.shards.append(&shard(), message).await.unwrap();
     let ids = [before, service.store(&log("api", "after")).await];

@@ -19,6 +19,7 @@ mod large;
 mod long_run;
 mod model;
 mod query;
+mod quota;
 mod read;
 mod rebuild;
 mod scanners;

@@ -27,6 +27,7 @@ impl Rejection {
     pub const RECORD_TOO_LARGE: &'static str = "record_too_large";
     pub const NESTED_TOO_DEEP: &'static str = "nested_too_deep";
     pub const NOT_AN_OBJECT: &'static str = "not_an_object";
+    pub const QUOTA_EXCEEDED: &'static str = "quota_exceeded";
     pub const MALFORMED_JSON: &'static str = "malformed_json";
 
     /// About the record as a whole.

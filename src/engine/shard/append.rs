@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::quota::{Quota, Refused};
 use crate::engine::{
     block::{
         Corrupt,
@@ -24,7 +25,20 @@ pub struct Header {
     /// Set when this comes home from the spool: what tells it from every other append that does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spool: Option<String>,
+    /// What it counts towards; absent where nothing of it is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
+    /// What of the request was over a quota: for the answer to the same key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     pub blocks: Vec<BlockHead>,
+}
+
+impl Header {
+    /// Of an append that no quota counts.
+    pub fn new(first_id: Uuid, count: u32, key: Option<RequestKey>) -> Self {
+        Self { first_id, count, key, spool: None, quota: None, refused: Vec::new(), blocks: Vec::new() }
+    }
 }
 
 /// A client's `Idempotency-Key`.
@@ -138,9 +152,7 @@ pub(crate) mod tests {
             max_time: at,
             bytes: text.to_vec(),
         };
-        let header =
-            Header { first_id: Uuid::from_u128(first), count: 1, key, spool: None, blocks: Vec::new() };
-        encode(header, &[("d30".to_owned(), block)]).unwrap()
+        encode(Header::new(Uuid::from_u128(first), 1, key), &[("d30".to_owned(), block)]).unwrap()
     }
 
     #[test]

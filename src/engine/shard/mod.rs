@@ -5,7 +5,9 @@
 pub mod append;
 pub mod flush;
 pub mod hold;
+pub mod quota;
 pub mod reply;
 pub mod wal;
 
 pub use append::{Append, Header, RequestKey};
+pub use quota::Quota;

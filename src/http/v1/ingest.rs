@@ -1,10 +1,12 @@
 //! Logs in: one record, or a batch.
 
+use std::sync::Arc;
+
 use axum::{
     Extension,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode},
-    response::Response,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use serde_json::json;
 
@@ -22,7 +24,9 @@ use crate::{
     http::{
         body,
         error::{Error, json_answer},
+        gate::About,
         params,
+        request_id::RequestId,
     },
 };
 
@@ -38,6 +42,7 @@ const MAX_BATCH_RECORDS: usize = 1_000;
 pub(in crate::http) async fn one(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
+    Extension(about): Extension<Arc<About>>,
     request: Request,
 ) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
@@ -45,17 +50,25 @@ pub(in crate::http) async fn one(
     let (_, bytes) = body::read(&parts.headers, body, MAX_ONE_BYTES).await?;
     let key = request_key(&parts.headers, &bytes)?;
     let taken = take(&app, &who, [Ok(parse_one(&bytes)?)], key).await?;
+    let over_quota_s = taken.over_quota_s;
     match (taken.ids.first(), taken.rejected.into_iter().next()) {
+        (None, Some((_, rejection))) if over_quota_s.is_some() => {
+            about.over_quota(&app, &who, StatusCode::TOO_MANY_REQUESTS);
+            Ok(retry_after(Error::over_quota(rejection).into_response(), over_quota_s))
+        }
         (Some(id), _) => Ok(json_answer(StatusCode::CREATED, &json!({ "id": id, "accepted": 1 }))),
         (None, Some((_, rejection))) => Err(Error::of(&app, rejection.into())),
         (None, None) => Ok(json_answer(StatusCode::OK, &json!({ "accepted": 0 }))),
     }
 }
 
-/// Takes up to 1,000 records: 200 `{"accepted","ids","rejected"}`, 400 with the same when none is good.
+/// Takes up to 1,000 records: 200 `{"accepted","ids","rejected"}`, 400 with the same when none is good, and 429 with an
+/// error beside it when there is no room for any.
 pub(in crate::http) async fn batch(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
+    Extension(about): Extension<Arc<About>>,
+    Extension(id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
@@ -64,13 +77,36 @@ pub(in crate::http) async fn batch(
     let key = request_key(&parts.headers, &bytes)?;
     let records = parse_batch(&bytes, format, MAX_BATCH_RECORDS)?;
     let taken = take(&app, &who, records, key).await?;
-    let status = if taken.ids.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = match (taken.ids.is_empty(), taken.over_quota_s) {
+        (false, _) => StatusCode::OK,
+        (true, None) => StatusCode::BAD_REQUEST,
+        (true, Some(_)) => StatusCode::TOO_MANY_REQUESTS,
+    };
     let rejected: Vec<_> = taken
         .rejected
         .iter()
         .map(|(index, why)| json!({ "index": index, "code": why.code, "field": why.field, "message": why.message }))
         .collect();
-    Ok(json_answer(status, &json!({ "accepted": taken.ids.len(), "ids": taken.ids, "rejected": rejected })))
+    let mut body = json!({ "accepted": taken.ids.len(), "ids": taken.ids, "rejected": rejected });
+    if taken.over_quota_s.is_none() {
+        return Ok(json_answer(status, &body));
+    }
+    about.over_quota(&app, &who, status);
+    if status == StatusCode::OK {
+        return Ok(json_answer(status, &body));
+    }
+    let over = taken.rejected.into_iter().find(|(_, why)| why.code == Rejection::QUOTA_EXCEEDED);
+    if let (Some((_, rejection)), Some(body)) = (over, body.as_object_mut()) {
+        body.insert("error".into(), Error::over_quota(rejection).to_json(&id.0));
+    }
+    Ok(retry_after(json_answer(status, &body), taken.over_quota_s))
+}
+
+fn retry_after(mut response: Response, seconds: Option<u64>) -> Response {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 async fn take(

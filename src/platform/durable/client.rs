@@ -7,7 +7,10 @@ use worker::{ObjectNamespace, send::SendFuture};
 
 use super::{call, path};
 use crate::{
-    engine::{query::TimeRange, shard::reply},
+    engine::{
+        query::TimeRange,
+        shard::{RequestKey, reply},
+    },
     platform::{meter, port_error},
     ports::{
         PortError, ShardName, Shards,
@@ -67,6 +70,12 @@ impl ShardStubs {
 impl Shards for ShardStubs {
     async fn append(&self, shard: &ShardName, message: Vec<u8>) -> Result<Appended, PortError> {
         SendFuture::new(self.ask(shard, path::APPEND, message)).await
+    }
+
+    async fn known(&self, shard: &ShardName, key: &RequestKey) -> Result<Option<Appended>, PortError> {
+        let body = serde_json::to_vec(key)
+            .map_err(|error| PortError { part: "shard", reason: error.to_string() })?;
+        SendFuture::new(self.ask(shard, path::KNOWN, body)).await
     }
 
     async fn unflushed(&self, shard: &ShardName, range: TimeRange) -> Result<Unflushed, PortError> {

@@ -36,6 +36,7 @@ fn integer(value: &SqlStorageValue) -> Option<u64> {
 /// Paths of the requests from a stub to its object.
 mod path {
     pub(super) const APPEND: &str = "/append";
+    pub(super) const KNOWN: &str = "/known";
     pub(super) const UNFLUSHED: &str = "/unflushed";
     pub(super) const FLUSH: &str = "/flush";
     pub(super) const STATE: &str = "/state";

@@ -42,6 +42,10 @@ impl DurableObject for ShardObject {
         let shard = self.shard(Some(name))?;
         match url.path() {
             path::APPEND => answer(shard.append(Bytes::from(request.bytes().await?)).await),
+            path::KNOWN => match serde_json::from_slice(&request.bytes().await?) {
+                Ok(key) => answer(shard.known(&key).await),
+                Err(error) => Response::error(error.to_string(), 400),
+            },
             path::UNFLUSHED => {
                 let time = |name| query(name).and_then(|ns| ns.parse().ok()).map(Timestamp::from_ns);
                 let range = TimeRange {
