@@ -68,10 +68,14 @@ async fn run_jobs(event: &ScheduledEvent, env: &Env) -> Result<()> {
             indexed.map_err(failed)?;
         }
         _ => {
-            jobs::expire::sweep(app, now).await.map_err(failed)?;
-            jobs::spool::drain(app).await.map_err(failed)?;
-            app::accounts::copy_all(app).await.map_err(failed)?;
-            app::purge::go_on(app, now).await.map_err(failed)?;
+            // Each does its part, whatever has failed before it.
+            let copied = app::accounts::copy_all(app, now).await;
+            let swept = jobs::expire::sweep(app, now).await;
+            let drained = jobs::spool::drain(app).await.map(|_| ());
+            let purged = app::purge::go_on(app, now).await;
+            for done in [copied, swept, drained, purged] {
+                done.map_err(failed)?;
+            }
         }
     }
     Ok(())

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 use super::{App, Error, access};
 use crate::{
     engine::{
-        account::{Account, CustomRole, Key, NewKey, Refused, Why},
+        account::{Account, CustomRole, Key, NewKey, RateLimit, Refused, Why},
         auth::{ApiKey, Principal},
+        record::timestamp::Timestamp,
         tenant::Tenant,
     },
     ports::{
@@ -22,6 +23,9 @@ const MAX_TRIES: usize = 8;
 /// A copy is written at most once a second; further tries wait that long.
 const COPY_TRIES: u64 = 4;
 const COPY_WAIT_MS: u64 = 1_100;
+
+/// What was changed in so long is copied once more.
+const LATELY_MS: i64 = 15 * 60_000;
 
 /// Accounts whose copies are written anew by one run of the job.
 const MAX_COPIED: usize = 100;
@@ -51,7 +55,7 @@ async fn change<T>(
             None if tenant.is_default() => (Account::new(tenant, app.now()), None),
             None => return Err(Error::NotFound("such tenant")),
         };
-        if account.erasing {
+        if account.closing.is_some() {
             return Err(erasing());
         }
         let before = account.clone();
@@ -85,7 +89,8 @@ pub(super) async fn store(
     expected: Option<u64>,
     before: &Account,
 ) -> Result<Option<Stored>, Error> {
-    account.updated_at = app.now();
+    // Later than before, whatever the clock says: of two copies the newer one is known by it.
+    account.updated_at = app.now().max(Timestamp::from_ms(before.updated_at.as_ms() + 1));
     match app.accounts.write(tenant, &account, expected).await? {
         Written::Conflict => return Ok(None),
         Written::DomainTaken => {
@@ -99,7 +104,8 @@ pub(super) async fn store(
     let had = |account: &Account, name: &str| account.domains.iter().any(|one| one.domain == name);
     for gone in before.domains.iter().filter(|one| !had(&stored.account, &one.domain)) {
         access::learn_domain(app, &gone.domain, None);
-        app.copies.delete(&access::domain_copy(&gone.domain)).await?;
+        // A copy that stays leads to an account that has not this domain, and so nowhere.
+        let _ = app.copies.delete(&access::domain_copy(&gone.domain)).await;
     }
     let new = stored.account.domains.iter().filter(|one| !had(before, &one.domain));
     let new: Vec<String> = new.map(|one| one.domain.clone()).collect();
@@ -142,13 +148,18 @@ async fn copy_once(app: &App, tenant: &Tenant, domains: &[String]) -> Result<boo
     app.accounts.note_copied(tenant, stored.version).await
 }
 
-/// Makes the copies that a change has left behind: for the cron.
-pub async fn copy_all(app: &App) -> Result<(), Error> {
-    for stored in app.accounts.not_copied(MAX_COPIED).await? {
+/// Makes the copies that changes have left behind, and those of what was changed lately: of two that were written at
+/// the same time the older may have come last. For the cron.
+pub async fn copy_all(app: &App, now: Timestamp) -> Result<(), Error> {
+    let lately = Timestamp::from_ms(now.as_ms().saturating_sub(LATELY_MS));
+    let mut failed = None;
+    for stored in app.accounts.not_copied(lately, MAX_COPIED).await? {
         let domains: Vec<String> = stored.account.domains.into_iter().map(|one| one.domain).collect();
-        copy(app, &stored.tenant, &domains).await?;
+        if let Err(error) = copy(app, &stored.tenant, &domains).await {
+            failed.get_or_insert(error);
+        }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// A domain with its tenant, as it is asked for.
@@ -166,7 +177,7 @@ pub async fn add_domain(app: &App, new: NewDomain<'_>) -> Result<Stored, Error> 
         let found = app.accounts.read(&tenant).await?;
         let version = found.as_ref().map(|stored| stored.version);
         let before = found.map_or_else(|| Account::new(&tenant, app.now()), |stored| stored.account);
-        if before.erasing {
+        if before.closing.is_some() {
             return Err(erasing());
         }
         let mut account = before.clone();
@@ -240,7 +251,13 @@ pub async fn list(app: &App, after: &str, limit: usize) -> Result<Vec<Stored>, E
 pub async fn add_key(app: &App, tenant: &str, new: &NewKey, by: &Principal) -> Result<(Key, ApiKey), Error> {
     let tenant = tenant_named(tenant)?;
     let (id, secret) = new_secret(app, &tenant);
-    let add = |account: &mut Account| account.add_key(new, (&id, &secret), by, app.now()).cloned();
+    let limits = app.settings.rate_limits;
+    let ceiling = RateLimit {
+        requests: limits.requests.limit,
+        window_seconds: u32::try_from(limits.requests.window_ms / 1_000).unwrap_or(u32::MAX),
+        batches: Some(limits.batches.limit),
+    };
+    let add = |account: &mut Account| account.add_key(new, (&id, &secret), by, (ceiling, app.now())).cloned();
     let (key, _) = change(app, &tenant, add).await?;
     Ok((key, secret))
 }

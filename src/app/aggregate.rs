@@ -72,6 +72,18 @@ pub async fn groups(
     by: &[By],
     measures: &[Measure],
 ) -> Result<Grouped, Error> {
+    let told = |measure: &&Measure| match measure {
+        Measure::Sum(name)
+        | Measure::Avg(name)
+        | Measure::Min(name)
+        | Measure::Max(name)
+        | Measure::Quantile(name, _) => redact::is_personal(name),
+        Measure::Count | Measure::Uniq(_) => false,
+    };
+    if reader.masks() && measures.iter().any(|measure| told(&measure)) {
+        let message = "a field that says who somebody is can only be counted by this role".to_owned();
+        return Err(Error::Denied { code: "not_allowed", message });
+    }
     let filter = &reader.confine(filter);
     let new = || Grouping::new(filter, by.to_vec(), measures.to_vec(), Vec::new());
     let (sink, mut stats) = scan(app, filter, new).await?;

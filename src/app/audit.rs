@@ -19,6 +19,7 @@ use super::{
 use crate::engine::{
     auth::Identity,
     record::{model::SourceType, rejection::Rejection, timestamp::Timestamp},
+    redact,
     shard::quota::{Left, Of},
     tenant::Tenant,
     wire::batch::parse_one,
@@ -32,6 +33,9 @@ const RETRY_MS: [u64; 3] = [200, 1_000, 5_000];
 
 /// Refusals of one kind are told one by one no more often than this; those between are counted.
 const REFUSALS_MS: u64 = 10_000;
+
+/// A window that is open for longer is nobody's any more.
+const ABANDONED_MS: u64 = 60_000;
 
 /// Kinds of refusals that are counted at the same time; all others are one more.
 const MAX_WINDOWS: usize = 1_000;
@@ -101,7 +105,8 @@ fn is_zero(status: &u16) -> bool {
 /// What an isolate has counted and not told.
 #[derive(Default)]
 pub struct Pending {
-    windows: Mutex<HashMap<Kind, u64>>,
+    /// When the first of a kind was told, and how many came since.
+    windows: Mutex<HashMap<Kind, (u64, u64)>>,
     lost: AtomicU64,
 }
 
@@ -127,25 +132,31 @@ pub fn note(app: &App, tenant: &Tenant, event: Event) {
 }
 
 /// The same of a refusal: the first of its kind at once, those that follow as one.
-pub fn note_refusal(app: &App, tenant: &Tenant, event: Event) {
+pub fn note_refusal(app: &App, tenant: &Tenant, mut event: Event) {
     let mut kind = Kind { tenant: tenant.clone(), address: event.address.clone(), code: event.code.clone() };
     {
         let mut windows = app.audit.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() >= MAX_WINDOWS && !windows.contains_key(&kind) {
             kind = Kind { tenant: Tenant::default_tenant(), address: None, code: None };
         }
-        if let Some(more) = windows.get_mut(&kind) {
-            *more += 1;
-            return;
+        let now = app.clock.now_ms();
+        match windows.get_mut(&kind) {
+            Some((opened, more)) if now < *opened + ABANDONED_MS => {
+                *more += 1;
+                return;
+            }
+            // Who should have told of them was ended by the platform.
+            Some((_, more)) => event.count += *more,
+            None => {}
         }
-        windows.insert(kind.clone(), 0);
+        windows.insert(kind.clone(), (now, 0));
     }
     let app = app.clone();
     app.background.clone().spawn(Box::pin(async move {
         write(&app, &kind.tenant, &event).await;
         app.clock.sleep_ms(REFUSALS_MS).await;
         let more = app.audit.windows.lock().unwrap_or_else(PoisonError::into_inner).remove(&kind);
-        if let Some(count) = more.filter(|more| *more > 0) {
+        if let Some(count) = more.map(|(_, more)| more).filter(|more| *more > 0) {
             write(&app, &kind.tenant, &Event { count, ..event }).await;
         }
     }));
@@ -209,6 +220,7 @@ async fn append(app: &App, tenant: &Tenant, record: &str) -> Result<(), String> 
 }
 
 fn record(event: &Event) -> serde_json::Value {
+    let path = redact::without_secrets(&event.path);
     let (id, role) = event.who.as_ref().map_or(("nobody", ""), |who| (who.id.as_str(), who.role.as_str()));
     let shown = event.shown.map(|shown| format!(", {shown} records")).unwrap_or_default();
     let times = if event.count > 1 { format!(" ({} times)", event.count) } else { String::new() };
@@ -216,8 +228,7 @@ fn record(event: &Event) -> serde_json::Value {
         Action::NewAddress => "from this address for the first time".to_owned(),
         _ => format!("answered {}", event.status),
     };
-    let message =
-        format!("{} by {id}: {} {} {what}{shown}{times}", event.action.as_str(), event.method, event.path);
+    let message = format!("{} by {id}: {} {path} {what}{shown}{times}", event.action.as_str(), event.method);
     let mut details = json!(event);
     if let Some(details) = details.as_object_mut() {
         details.retain(|_, value| !value.is_null());
@@ -225,7 +236,9 @@ fn record(event: &Event) -> serde_json::Value {
             details.insert("key_name".into(), json!(who.name));
         }
         details.insert("role".into(), json!(role));
+        details.insert("path".into(), json!(path));
         if let Some(query) = &event.query {
+            let query = redact::without_secrets(query);
             let end = query.char_indices().nth(MAX_QUERY).map_or(query.len(), |(at, _)| at);
             details.insert("query".into(), json!(query.get(..end)));
         }

@@ -161,7 +161,7 @@ pub async fn change(
 ) -> Result<ServiceConfig, Error> {
     check_service(service)?;
     let now = app.now().to_string();
-    let known = fresh(app, tenant).await?;
+    let known = stored(app, tenant).await?;
     let config = known
         .get(service)
         .change(change, known.default_ttl_days, &now)

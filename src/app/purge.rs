@@ -4,15 +4,20 @@ use serde::Serialize;
 
 use super::{App, Error, access, accounts};
 use crate::{
-    engine::{query::TimeRange, record::timestamp::Timestamp, tenant::Tenant},
-    ports::accounts::{Stored, Written},
+    engine::{
+        account::{Account, Closing},
+        query::TimeRange,
+        record::timestamp::Timestamp,
+        tenant::Tenant,
+    },
+    ports::accounts::Stored,
 };
 
 /// Objects that one call removes: a request may use 10,000 operations, and a removal of 1,000 is one.
 const MAX_REMOVED: usize = 100_000;
 
-/// Isolates that have not heard of it go on writing for a minute: what they write is erased by the cron.
-const SILENT_MS: i64 = 2 * 60_000;
+/// Isolates that have not heard of it go on writing: for a minute, and for five where they cannot read copies.
+const SILENT_MS: i64 = 7 * 60_000;
 
 /// Where a tenant's objects are.
 const FOLDERS: [&str; 4] = ["logs", "index", "spool", "damaged"];
@@ -30,6 +35,9 @@ pub struct Removed {
 }
 
 /// Takes a domain away. With its last one a tenant ends; one that holds logs only when `purge` says so.
+///
+/// Isolates that have not heard of it go on storing for a while, and what they acknowledged is not lost because
+/// somebody thought that the tenant was empty: the cron looks again, and ends the tenant or lets it go on.
 pub async fn remove_domain(app: &App, domain: &str, purge: bool) -> Result<Removed, Error> {
     let stored = accounts::of_domain(app, domain).await?;
     let tenant = stored.tenant.clone();
@@ -37,17 +45,19 @@ pub async fn remove_domain(app: &App, domain: &str, purge: bool) -> Result<Remov
         accounts::remove_domain(app, &tenant, domain).await?;
         return Ok(Removed { is_complete: true, ..Removed::default() });
     }
-    if !purge && holds_logs(app, &tenant).await? {
+    let erases = purge || stored.account.closing.is_some_and(|closing| closing.erases);
+    if !erases && holds_logs(app, &tenant).await? {
         let message = format!("the tenant {tenant} holds logs; `purge=true` erases them");
         return Err(Error::Conflict { code: "tenant_holds_logs", field: "purge".into(), message });
     }
-    let stored = close(app, stored).await?;
-    let mut removed = erase(app, &tenant).await?;
-    removed.tenant = true;
-    if removed.is_complete && removed.records == 0 && !purge {
-        finish(app, &stored).await?;
+    if stored.account.closing.is_none_or(|closing| closing.erases != erases) {
+        let mut account = stored.account.clone();
+        account.closing = Some(Closing { erases, told_at: None });
+        set(app, &stored, account).await?;
     }
-    Ok(removed)
+    let removed =
+        if erases { erase(app, &tenant).await? } else { Removed { is_complete: true, ..Removed::default() } };
+    Ok(Removed { tenant: true, ..removed })
 }
 
 async fn holds_logs(app: &App, tenant: &Tenant) -> Result<bool, Error> {
@@ -56,19 +66,13 @@ async fn holds_logs(app: &App, tenant: &Tenant) -> Result<bool, Error> {
             return Ok(true);
         }
     }
-    let is_spooled = !app.catalog.spooled(tenant, 1).await?.is_empty();
-    Ok(is_spooled || !app.catalog.segments(tenant, TimeRange::ALL, None, 1).await?.is_empty())
+    let spool = app.objects.list(&format!("spool/{tenant}/"), None).await?;
+    Ok(!spool.objects.is_empty() || !app.catalog.segments(tenant, TimeRange::ALL, None, 1).await?.is_empty())
 }
 
-/// Lets nobody in any more.
-async fn close(app: &App, stored: Stored) -> Result<Stored, Error> {
-    if stored.account.erasing {
-        return Ok(stored);
-    }
-    let mut account = stored.account.clone();
-    account.erasing = true;
-    let closed = accounts::store(app, &stored.tenant, account, Some(stored.version), &stored.account).await?;
-    closed.ok_or_else(|| {
+async fn set(app: &App, stored: &Stored, account: Account) -> Result<Stored, Error> {
+    let set = accounts::store(app, &stored.tenant, account, Some(stored.version), &stored.account).await?;
+    set.ok_or_else(|| {
         let message = "the tenant was changed at the same time; try again".to_owned();
         Error::Conflict { code: "conflict", field: "domain".into(), message }
     })
@@ -105,34 +109,55 @@ async fn erase(app: &App, tenant: &Tenant) -> Result<Removed, Error> {
     Ok(removed)
 }
 
-/// Forgets a tenant of which nothing is left.
+/// Forgets a tenant of which nothing is left: the copies first, so that none stays behind.
 async fn finish(app: &App, stored: &Stored) -> Result<(), Error> {
     let Stored { tenant, version, account } = stored;
-    if app.accounts.remove(tenant, *version).await? == Written::Conflict {
-        return Ok(());
-    }
     for domain in &account.domains {
-        access::learn_domain(app, &domain.domain, None);
         app.copies.delete(&access::domain_copy(&domain.domain)).await?;
+        access::learn_domain(app, &domain.domain, None);
     }
-    access::learn(app, tenant, None);
     app.copies.delete(&access::account_copy(tenant)).await?;
+    access::learn(app, tenant, None);
+    // Whoever has changed it meanwhile has it copied again.
+    app.accounts.remove(tenant, *version).await?;
     Ok(())
 }
 
-/// Ends what was begun: for the cron, at the time of its schedule.
+/// Ends what was begun: for the cron. A tenant that fails keeps no other from its end.
 pub async fn go_on(app: &App, now: Timestamp) -> Result<(), Error> {
     let mut after = String::new();
+    let mut failed = None;
     loop {
         let page = app.accounts.list(&after, 100).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { return failed.map_or(Ok(()), Err) };
         after = last.tenant.to_string();
-        for stored in page.iter().filter(|stored| stored.account.erasing) {
-            let removed = erase(app, &stored.tenant).await?;
-            let silent = now.as_ms() - stored.account.updated_at.as_ms() > SILENT_MS;
-            if removed.is_complete && silent {
-                finish(app, stored).await?;
+        for stored in page {
+            let Some(closing) = stored.account.closing else { continue };
+            if let Err(error) = go_on_with(app, stored, closing, now).await {
+                failed.get_or_insert(error);
             }
         }
     }
+}
+
+async fn go_on_with(app: &App, stored: Stored, closing: Closing, now: Timestamp) -> Result<(), Error> {
+    let mut account = stored.account.clone();
+    let Some(told_at) = closing.told_at else {
+        accounts::copy(app, &stored.tenant, &[]).await?;
+        account.closing = Some(Closing { told_at: Some(now), ..closing });
+        return set(app, &stored, account).await.map(|_| ());
+    };
+    let is_silent = now.as_ms() - told_at.as_ms() > SILENT_MS;
+    if closing.erases {
+        let removed = erase(app, &stored.tenant).await?;
+        return if removed.is_complete && is_silent { finish(app, &stored).await } else { Ok(()) };
+    }
+    if !is_silent {
+        return Ok(());
+    }
+    if holds_logs(app, &stored.tenant).await? {
+        account.closing = None;
+        return set(app, &stored, account).await.map(|_| ());
+    }
+    finish(app, &stored).await
 }

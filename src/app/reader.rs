@@ -8,7 +8,7 @@ use crate::engine::{
     auth::{Permission, Principal, permission::SECURITY},
     block::Corrupt,
     query::{Expr, Field, Filter, Match, Test, TimeRange},
-    record::row::RowHead,
+    record::{row::RowHead, timestamp::Timestamp},
     redact,
     tenant::Tenant,
 };
@@ -22,6 +22,8 @@ pub struct Reader {
     services: Option<Vec<String>>,
     /// Personal data is masked in what it is shown.
     masks: bool,
+    /// What was before is not its.
+    since: Timestamp,
 }
 
 /// A filter with its tenant, which wants no row that its reader may not see.
@@ -29,6 +31,7 @@ pub struct Reader {
 pub struct Confined {
     tenant: Tenant,
     filter: Filter,
+    since: Timestamp,
 }
 
 impl Reader {
@@ -46,13 +49,26 @@ impl Reader {
             scope.extend(SECURITY.map(|name| of_category(name).negated()));
         }
         let masks = !who.may(Permission::ReadPersonal);
-        Some(Self { tenant: who.tenant().clone(), scope: Expr::and(scope), services, masks })
+        Some(Self {
+            tenant: who.tenant().clone(),
+            scope: Expr::and(scope),
+            services,
+            masks,
+            since: Timestamp::EPOCH,
+        })
     }
 
-    /// The reader of the tenant's audit stream. `None`: the caller may not.
-    pub fn of_audit(who: &Principal) -> Option<Self> {
+    /// The reader of the tenant's audit stream since this time: who had the tenant's name before is somebody else.
+    /// `None`: the caller may not.
+    pub fn of_audit(who: &Principal, since: Timestamp) -> Option<Self> {
         let may = who.may(Permission::ReadAudit) && who.services().is_none();
-        may.then(|| Self { tenant: who.tenant().audit(), scope: Expr::All, services: None, masks: false })
+        may.then(|| Self {
+            tenant: who.tenant().audit(),
+            scope: Expr::All,
+            services: None,
+            masks: false,
+            since,
+        })
     }
 
     pub fn tenant(&self) -> &Tenant {
@@ -61,7 +77,8 @@ impl Reader {
 
     pub fn confine(&self, filter: &Filter) -> Confined {
         let expr = Expr::and(vec![self.scope.clone(), filter.expr.clone()]);
-        Confined { tenant: self.tenant.clone(), filter: Filter { time: filter.time, expr } }
+        let time = TimeRange { start: filter.time.start.max(self.since), end: filter.time.end };
+        Confined { tenant: self.tenant.clone(), filter: Filter { time, expr }, since: self.since }
     }
 
     pub fn sees_service(&self, service: &str) -> bool {
@@ -97,7 +114,7 @@ fn of_category(name: &str) -> Expr {
 impl Confined {
     /// For jobs of a scanner, which were confined before they were sent.
     pub(super) fn of_job(tenant: Tenant, filter: Filter) -> Self {
-        Self { tenant, filter }
+        Self { tenant, filter, since: Timestamp::EPOCH }
     }
 
     pub fn tenant(&self) -> &Tenant {
@@ -107,7 +124,7 @@ impl Confined {
     /// The same within another range of time.
     #[must_use]
     pub fn within(mut self, time: TimeRange) -> Self {
-        self.filter.time = time;
+        self.filter.time = TimeRange { start: time.start.max(self.since), end: time.end };
         self
     }
 }

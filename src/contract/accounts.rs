@@ -48,10 +48,13 @@ pub async fn accounts(accounts: &dyn Accounts) -> Result<(), Broken> {
     same("accounts are listed by name", names(accounts.list("contract-b", 2).await?), both.clone())?;
     same("behind one of them", names(accounts.list("contract-c", 1).await?), second_one.clone())?;
 
-    same("what is not copied is found", names(accounts.not_copied(10).await?), both.clone())?;
+    same("what is not copied is found", names(accounts.not_copied(now, 10).await?), both.clone())?;
     same("an old version is not the last", accounts.note_copied(&a, 1).await?, false)?;
     same("the last one is", accounts.note_copied(&a, 2).await?, true)?;
-    same("what is copied is not found", names(accounts.not_copied(10).await?), second_one.clone())?;
+    same("what is copied is not found", names(accounts.not_copied(now, 10).await?), second_one.clone())?;
+
+    let before = Timestamp::from_ms(now.as_ms() - 1);
+    same("what was changed lately is found", names(accounts.not_copied(before, 10).await?), both.clone())?;
 
     let at = |ms| Timestamp::from_ms(now.as_ms() + ms);
     same("a first use is one", accounts.note_use(&a, "key_1", "192.0.2.1", at(0)).await?, true)?;

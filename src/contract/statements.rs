@@ -7,7 +7,7 @@ use super::Broken;
 const SUITE: &str = "contract";
 
 /// Beginnings of what jobs ask of all tenants; readers have no way to them.
-const OF_ALL: [&str; 9] = [
+const OF_ALL: [&str; 10] = [
     // The walks of compaction, expiry and index.
     "SELECT key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, size_bytes, footer_offset, filters_offset, services, words_bytes, indexed_in, ordinal FROM segments WHERE (tenant, max_ms, key) > ",
     "SELECT tenant, max_ms, key FROM segments WHERE (tenant, max_ms, key) > ",
@@ -15,6 +15,7 @@ const OF_ALL: [&str; 9] = [
     // Objects to be removed, by their keys, which begin with their tenants.
     "SELECT key FROM removals WHERE noted_ms < ",
     "DELETE FROM removals WHERE key IN ",
+    "DELETE FROM spooled WHERE key IN ",
     "INSERT OR REPLACE INTO removals (key, noted_ms) SELECT value, ",
     // The administration of tenants.
     "SELECT tenant, version, record FROM accounts WHERE copied < version",

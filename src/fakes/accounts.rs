@@ -105,9 +105,11 @@ impl Accounts for FakeAccounts {
         .await
     }
 
-    async fn not_copied(&self, limit: usize) -> Result<Vec<Stored>, PortError> {
+    async fn not_copied(&self, changed_after: Timestamp, limit: usize) -> Result<Vec<Stored>, PortError> {
         self.run("accounts.not_copied", |tables| {
-            let behind = tables.accounts.values().filter(|(stored, copied)| *copied < stored.version);
+            let behind = tables.accounts.values().filter(|(stored, copied)| {
+                *copied < stored.version || stored.account.updated_at > changed_after
+            });
             behind.take(limit).map(|(stored, _)| stored.clone()).collect()
         })
         .await

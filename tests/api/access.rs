@@ -242,12 +242,14 @@ async fn an_account_outlives_its_copies() {
     service.world.fail("copies.put account/", false, 4);
     let refused = service.post("/admin/keys", &json!({ "name": "b", "role": "ingest" })).await;
     assert_eq!(refused.error().0, 503);
-    timberline::app::accounts::copy_all(&service.app).await.unwrap();
+    timberline::app::accounts::copy_all(&service.app, service.app.now()).await.unwrap();
     assert_eq!(service.get("/admin/keys").await.ok()["data"].as_array().unwrap().len(), 2);
+    service.world.turn_clock(16 * 60_000);
     let before = service.world.calls("copies.put");
-    timberline::app::accounts::copy_all(&service.app).await.unwrap();
+    timberline::app::accounts::copy_all(&service.app, service.app.now()).await.unwrap();
     assert_eq!(service.world.calls("copies.put"), before);
     // When copies cannot be read, what is known stands for a while.
+    service.post_as(&key, "/logs", &log("api", "m")).await.ok();
     service.world.turn_clock(60_000);
     service.world.fail("copies.get", false, 100);
     assert_eq!(service.post_as(&key, "/logs", &log("api", "m")).await.status, 201);
@@ -397,6 +399,7 @@ async fn a_tenant_ends_with_its_last_domain_and_its_logs_only_when_that_is_said(
     };
     assert_eq!(delete("").await.error(), (409, "tenant_holds_logs".into(), Some("purge".into())));
     assert_eq!(delete("?purge=yes").await.error().0, 400);
+    service.get_as(&key, "/logs?q=before").await.ok();
     assert_eq!(service.get_as(&key, "/logs").await.ok()["data"].as_array().unwrap().len(), 3);
     let purged = delete("?purge=true").await.ok();
     assert_eq!(
@@ -420,11 +423,18 @@ async fn a_tenant_ends_with_its_last_domain_and_its_logs_only_when_that_is_said(
     );
     service.world.turn_clock(600_000);
     timberline::app::purge::go_on(&service.app, service.app.now()).await.unwrap();
+    assert_eq!(timberline::ports::Accounts::list(&*service.world.accounts, "", 9).await.unwrap().len(), 1);
     let again = service.tenant("aaa").await;
     assert_eq!(service.get_as(&again, "/logs").await.ok()["data"], json!([]));
     assert_eq!(service.get_as(&keep, "/logs").await.ok()["data"].as_array().unwrap().len(), 1);
-    // The audit stream stays.
-    assert!(!service.get_as(&again, "/admin/audit").await.ok()["data"].as_array().unwrap().is_empty());
+    // The audit stream stays, but not for who has the name now.
+    service.world.background.settle().await;
+    let told = service.get_as(&again, "/admin/audit").await.ok();
+    assert!(!told["data"].as_array().unwrap().is_empty());
+    assert!(
+        told["data"].as_array().unwrap().iter().all(|one| one["metadata"]["query"] != "before"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -468,4 +478,49 @@ async fn support_is_shown_no_personal_data_by_any_route() {
             assert!(service.get(uri).await.text.contains("jane"), "{uri}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_tenant_that_turns_out_to_hold_logs_goes_on() {
+    let service = unlimited();
+    let key = service.tenant("aaa").await;
+    let late = Service::on(&service.world, &[("RATE_LIMIT_ENABLED", "false")]);
+    late.get_as(&key, "/logs").await.ok();
+    let removed =
+        service.call(Method::DELETE, "/admin/domains/aaa.example.com", &[], Body::empty()).await.ok();
+    assert_eq!((&removed["removed"]["tenant"], &removed["removed"]["records"]), (&json!(true), &json!(0)));
+    assert_eq!(service.get_as(&key, "/logs").await.status, 403);
+    // An isolate that has not heard of it acknowledges a log.
+    late.post_as(&key, "/logs", &log("api", "late")).await.ok();
+    for _ in 0..3 {
+        service.world.turn_clock(5 * 60_000);
+        timberline::app::purge::go_on(&service.app, service.app.now()).await.unwrap();
+    }
+    service.world.turn_clock(60_000);
+    assert_eq!(service.get_as(&key, "/logs").await.ok()["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_deployments_own_key_works_when_nothing_can_be_read() {
+    let service = unlimited();
+    service.world.fail("copies.get", false, 1_000);
+    service.world.fail("accounts", false, 1_000);
+    let answer = service
+        .call(Method::GET, "/admin/self-healing", &[("host", "logs.example.com")], Body::empty())
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_isolate_does_not_unlearn_what_it_has_changed() {
+    let service = unlimited();
+    let (id, key) = service.key(&json!({ "name": "ci", "role": "operator" })).await;
+    service.get_as(&key, "/logs").await.ok();
+    let old =
+        timberline::ports::Copies::get(&*service.world.copies, "account/default").await.unwrap().unwrap();
+    service.call(Method::DELETE, &format!("/admin/keys/{id}"), &[], Body::empty()).await.ok();
+    // The copy that is read next is half a minute old.
+    timberline::ports::Copies::put(&*service.world.copies, "account/default", old).await.unwrap();
+    service.world.turn_clock(31_000);
+    assert_eq!(service.get_as(&key, "/logs").await.status, 403);
 }

@@ -206,7 +206,7 @@ describe("the audit stream", () => {
     for (const [fields, status, code] of [
       [{ role: "security" }, 200],
       [{ role: "admin" }, 200],
-      [{ role: "security", services: ["api"] }, 403, "service_not_allowed"],
+      [{ role: "security", services: ["api"] }, 403, "not_allowed"],
       [{ role: "operator" }, 403, "not_allowed"],
       [{ role: "support" }, 403, "not_allowed"],
       [{ role: "ingest" }, 403, "not_allowed"],

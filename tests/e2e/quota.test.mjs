@@ -41,6 +41,14 @@ describe("daily quotas", () => {
       assert.equal((await get(t, "/api/v1/logs/stats/free")).total, 20);
       assertSameIds((await everything(t)).map(({ id }) => id), ids);
 
+      // What is written behind an answer must be there before the crash.
+      const audited = async () => (await get(t, "/admin/audit?limit=1000")).data;
+      let records = [];
+      for (let tries = 0; tries < 50 && !(records.some((one) => one.component === "alert") && records.some((one) => one.component === "refusal")); tries += 1) {
+        await new Promise((done) => setTimeout(done, 100));
+        records = await audited();
+      }
+
       for (const happens of [() => {}, () => flush(t), () => t.crash()]) {
         await happens();
         const refused = await call(t, "/logs", { json: { service: "api", message: "one more" } });
@@ -53,12 +61,7 @@ describe("daily quotas", () => {
       }
       assertSameIds((await everything(t)).map(({ id }) => id), ids);
 
-      const audited = async () => (await get(t, "/admin/audit?limit=1000")).data;
-      let records = [];
-      for (let tries = 0; tries < 50 && !(records.some((one) => one.component === "alert") && records.some((one) => one.component === "refusal")); tries += 1) {
-        await new Promise((done) => setTimeout(done, 100));
-        records = await audited();
-      }
+      records = await audited();
       const alerts = records.filter((one) => one.component === "alert");
       assert.equal(alerts.length, 1, JSON.stringify(records));
       assert.equal(alerts[0].level, "ERROR");

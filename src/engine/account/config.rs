@@ -106,6 +106,17 @@ impl TenantConfig {
 }
 
 impl RateLimit {
+    /// Whether it lets no more through, in any time, than another one.
+    fn rate_is_within(self, other: Self) -> bool {
+        let (own, others) = (u64::from(self.requests), u64::from(other.requests));
+        own <= others && own * u64::from(other.window_seconds) <= others * u64::from(self.window_seconds)
+    }
+
+    pub(super) fn is_within(self, other: Self) -> bool {
+        let most = other.batches.unwrap_or(other.requests);
+        self.rate_is_within(other) && self.batches.is_none_or(|batches| batches <= most)
+    }
+
     pub fn check(&self, field: &str) -> Result<(), Refused> {
         let check = |name: &str, value: u32, max: u32| {
             let message = format!("expected a whole number from 1 to {max}, got {value}");

@@ -91,20 +91,21 @@ fn network(text: &str) -> Option<ipnet::IpNet> {
 impl Account {
     /// Who holds a key of this hash: the key and what it may do. A key that is not valid any more is none.
     pub fn holder(&self, key: &Key, now: Timestamp) -> Option<Principal> {
-        if self.erasing || !key.is_valid(now) {
+        if self.closing.is_some() || !key.is_valid(now) {
             return None;
         }
         self.principal(key.identity(), key.services.clone())
     }
 
-    /// Adds the key that `secret` is. Nobody can give what they have not.
+    /// Adds the key that `secret` is. Nobody can give what they have not; `ceiling` is the deployment's limit.
     pub fn add_key(
         &mut self,
         new: &NewKey,
         (id, secret): (&str, &ApiKey),
         by: &Principal,
-        now: Timestamp,
+        (ceiling, now): (RateLimit, Timestamp),
     ) -> Result<&Key, Refused> {
+        let ceiling = self.config.rate_limit.unwrap_or(ceiling);
         check_name("name", &new.name)?;
         let Some(permissions) = self.permissions_of(&new.role) else {
             let known: Vec<&str> =
@@ -121,6 +122,13 @@ impl Account {
         check_services(new)?;
         if let Some(limit) = &new.rate_limit {
             limit.check("rate_limit")?;
+            if !by.may(Permission::ManageTenants) && !limit.is_within(ceiling) {
+                let message = format!(
+                    "nobody can give what they have not: the tenant's limit is {} requests in {} seconds",
+                    ceiling.requests, ceiling.window_seconds
+                );
+                return Err(Refused::new("rate_limit", message).because(Why::Denied));
+            }
         }
         if new.allowed_ips.len() > MAX_ADDRESSES {
             return Err(Refused::new("allowed_ips", format!("expected at most {MAX_ADDRESSES} networks")));

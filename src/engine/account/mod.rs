@@ -66,6 +66,15 @@ pub struct CustomRole {
     pub description: String,
 }
 
+/// How a tenant ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// With its logs; else it goes on if it turns out to have some.
+    pub erases: bool,
+    /// Since when its copy says so. Isolates hear of it a while after.
+    pub told_at: Option<Timestamp>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     schema: u32,
@@ -76,9 +85,9 @@ pub struct Account {
     pub domains: Vec<Domain>,
     pub keys: Vec<Key>,
     pub roles: BTreeMap<String, CustomRole>,
-    /// Its logs are being erased: nobody is let in any more.
-    #[serde(default)]
-    pub erasing: bool,
+    /// It ends: nobody is let in any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Closing>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -94,7 +103,7 @@ impl Account {
             domains: Vec::new(),
             keys: Vec::new(),
             roles: BTreeMap::new(),
-            erasing: false,
+            closing: None,
             created_at: now,
             updated_at: now,
         }

@@ -5,6 +5,8 @@ fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(1_763_683_200_000 + ms)
 }
 
+const CEILING: RateLimit = RateLimit { requests: 100, window_seconds: 60, batches: Some(20) };
+
 fn acme() -> Account {
     Account::new(&Tenant::parse("acme").unwrap(), at(0))
 }
@@ -24,7 +26,7 @@ fn new_key(json: &str) -> NewKey {
 
 fn add(json: &str, by: &Principal) -> Result<Key, (String, Why)> {
     let refused = |refused: Refused| (refused.field, refused.why);
-    acme().add_key(&new_key(json), ("key_1", &secret(1)), by, at(0)).cloned().map_err(refused)
+    acme().add_key(&new_key(json), ("key_1", &secret(1)), by, (CEILING, at(0))).cloned().map_err(refused)
 }
 
 #[test]
@@ -32,7 +34,7 @@ fn a_key_can_do_what_its_role_may_until_it_ends() {
     let mut account = acme();
     let new =
         new_key(r#"{"name":"ci","role":"developer","services":["api"],"expires_at":"2025-11-21T00:00:10Z"}"#);
-    account.add_key(&new, ("key_1", &secret(1)), &admin(), at(0)).unwrap();
+    account.add_key(&new, ("key_1", &secret(1)), &admin(), (CEILING, at(0))).unwrap();
     let nth = account.by_hash()[&secret(1).hash()];
     let key = account.keys[nth].clone();
     let holder = account.holder(&key, at(9_999)).unwrap();
@@ -40,7 +42,7 @@ fn a_key_can_do_what_its_role_may_until_it_ends() {
     assert!(holder.may(Permission::ReadLogs) && !holder.may(Permission::WriteLogs));
     assert_eq!(holder.services(), Some(&["api".to_owned()][..]));
     assert_eq!(account.holder(&key, at(10_000)), None);
-    account.erasing = true;
+    account.closing = Some(Closing { erases: true, told_at: None });
     assert_eq!(account.holder(&key, at(0)), None);
 }
 
@@ -108,21 +110,46 @@ fn who_manages_tenants_gives_no_more_than_they_have_in_their_own() {
     own.put_role("seller", role, &Principal::root()).unwrap();
     let identity = Identity { id: "key_3".into(), name: "s".into(), role: "seller".into() };
     let seller = own.principal(identity, None).unwrap();
-    let refused =
-        own.add_key(&new_key(r#"{"name":"a","role":"root"}"#), ("key_1", &secret(1)), &seller, at(0));
+    let refused = own.add_key(
+        &new_key(r#"{"name":"a","role":"root"}"#),
+        ("key_1", &secret(1)),
+        &seller,
+        (CEILING, at(0)),
+    );
     assert_eq!(refused.unwrap_err().why, Why::Denied);
     assert!(add(r#"{"name":"a","role":"admin"}"#, &seller).is_ok());
-    own.add_key(&new_key(r#"{"name":"a","role":"root"}"#), ("key_1", &secret(1)), &Principal::root(), at(0))
-        .unwrap();
+    own.add_key(
+        &new_key(r#"{"name":"a","role":"root"}"#),
+        ("key_1", &secret(1)),
+        &Principal::root(),
+        (CEILING, at(0)),
+    )
+    .unwrap();
     let refused = own.rotate_key("key_1", None, ("key_2", &secret(2)), &seller, at(0));
     assert_eq!(refused.unwrap_err().why, Why::Denied);
+}
+
+#[test]
+fn a_limit_above_the_tenants_is_the_providers_to_give() {
+    let with = |limit: &str| format!(r#"{{"name":"a","role":"ingest","rate_limit":{limit}}}"#);
+    for (limit, given) in [
+        (r#"{"requests":100}"#, true),
+        (r#"{"requests":50,"windowSeconds":30,"batches":20}"#, true),
+        (r#"{"requests":101}"#, false),
+        (r#"{"requests":100,"windowSeconds":59}"#, false),
+        (r#"{"requests":1,"batches":21}"#, false),
+    ] {
+        let expected = if given { None } else { Some(("rate_limit".to_owned(), Why::Denied)) };
+        assert_eq!(add(&with(limit), &admin()).err(), expected, "{limit}");
+        assert!(add(&with(limit), &Principal::root()).is_ok(), "{limit}");
+    }
 }
 
 #[test]
 fn a_rotated_key_and_its_successor_are_valid_side_by_side() {
     let mut account = acme();
     let new = new_key(r#"{"name":"ci","role":"ingest","allowed_ips":["192.0.2.0/24"]}"#);
-    account.add_key(&new, ("key_1", &secret(1)), &admin(), at(0)).unwrap();
+    account.add_key(&new, ("key_1", &secret(1)), &admin(), (CEILING, at(0))).unwrap();
     let second =
         account.rotate_key("key_1", Some(60), ("key_2", &secret(2)), &admin(), at(0)).unwrap().clone();
     assert_eq!((second.name.as_str(), second.role.as_str()), ("ci", "ingest"));
@@ -160,7 +187,12 @@ fn a_role_in_use_stays() {
     let role = CustomRole { permissions: vec![Permission::ReadLogs], description: "reads".into() };
     account.put_role("reader", role, &admin()).unwrap();
     account
-        .add_key(&new_key(r#"{"name":"a","role":"reader"}"#), ("key_1", &secret(1)), &admin(), at(0))
+        .add_key(
+            &new_key(r#"{"name":"a","role":"reader"}"#),
+            ("key_1", &secret(1)),
+            &admin(),
+            (CEILING, at(0)),
+        )
         .unwrap();
     assert_eq!(account.remove_role("reader", at(0)).unwrap_err().why, Why::Conflict);
     account.revoke_key("key_1", at(1)).unwrap();

@@ -68,6 +68,22 @@ static IPV6: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static DIGITS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\+?\b\d(?:[ ().-]{0,2}\d){7,22}\b").ok());
 
+/// Keys and tokens, which do not belong into an address and may be there all the same.
+static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)tl(?:_|%5f)[a-z0-9-]{1,63}(?:_|%5f)[0-9a-f]{16,}|eyj[\w-]+\.[\w-]+\.[\w-]*").ok()
+});
+static SECRET_PARAMETER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b((?:api|access)?[_-]?(?:key|token)|authorization|password|secret)=[^&\s]+").ok()
+});
+
+/// A text without keys and tokens.
+pub fn without_secrets(text: &str) -> String {
+    let (Some(secret), Some(parameter)) = (SECRET.as_ref(), SECRET_PARAMETER.as_ref()) else {
+        return MASKED.to_owned();
+    };
+    parameter.replace_all(&secret.replace_all(text, "[SECRET]"), "${1}=[SECRET]").into_owned()
+}
+
 /// A field's value as it is shown to who may not see personal data.
 pub fn mask(field: &str, value: &str) -> String {
     if is_personal(field) {
@@ -96,15 +112,18 @@ pub fn mask_row(line: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether a field of this path says who somebody is.
 pub fn is_personal(path: &str) -> bool {
-    let name = path.rsplit('.').next().unwrap_or(path);
-    let plain: String =
-        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    PERSONAL.contains(&plain.as_str())
+    path.split('.').any(|name| {
+        let letters = name.chars().filter(char::is_ascii_alphanumeric);
+        let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+        PERSONAL.contains(&plain.as_str())
+    })
 }
 
 fn mask_value(name: &str, value: &mut Value) {
     match value {
         Value::Null | Value::Bool(_) => {}
+        // What is below it says it as well.
+        Value::Array(_) | Value::Object(_) if is_personal(name) => *value = MASKED.into(),
         Value::Array(items) => items.iter_mut().for_each(|item| mask_value(name, item)),
         Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| mask_value(name, value)),
         _ if is_personal(name) => *value = MASKED.into(),
@@ -128,8 +147,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_loses_its_secrets() {
+        let key = format!("tl_acme-2_{}", "0123456789abcdef".repeat(4) + "01234567");
+        for (text, left) in [
+            (format!("/admin/keys/{key}"), "/admin/keys/[SECRET]"),
+            (format!("q=a&api_key={key}&limit=3"), "q=a&api_key=[SECRET]&limit=3"),
+            ("access_token=eyJhbGci.eyJzdWIi.x-_y&x=1".to_owned(), "access_token=[SECRET]&x=1"),
+            ("q=key+token&user=tl_x_1".to_owned(), "q=key+token&user=tl_x_1"),
+        ] {
+            assert_eq!(without_secrets(&text), left);
+        }
+    }
+
+    #[test]
     fn patterns_are_patterns() {
-        assert!([&EMAIL, &IPV4, &IPV6, &DIGITS].into_iter().all(|pattern| pattern.is_some()));
+        assert!(
+            [&EMAIL, &IPV4, &IPV6, &DIGITS, &SECRET, &SECRET_PARAMETER]
+                .into_iter()
+                .all(|pattern| pattern.is_some())
+        );
     }
 
     #[test]
@@ -171,6 +207,7 @@ mod tests {
             ("user_id", true),
             ("metadata.user.Email-Address", true),
             ("metadata.email_count", false),
+            ("metadata.user.name", true),
             ("level", false),
         ] {
             assert_eq!(is_personal(field), personal, "{field}");

@@ -133,10 +133,12 @@ impl Accounts for D1Catalog {
         SendFuture::new(port(work)).await
     }
 
-    async fn not_copied(&self, max: usize) -> Result<Vec<Stored>, PortError> {
+    async fn not_copied(&self, changed_after: Timestamp, max: usize) -> Result<Vec<Stored>, PortError> {
         let work = async {
-            let sql = "SELECT tenant, version, record FROM accounts WHERE copied < version LIMIT ?1";
-            let rows: Vec<AccountRow> = self.select(sql, &[limit(max)]).await?;
+            let sql = "SELECT tenant, version, record FROM accounts WHERE copied < version \
+                       OR record ->> 'updated_at' > ?2 LIMIT ?1";
+            let values = [limit(max), changed_after.to_string().into()];
+            let rows: Vec<AccountRow> = self.select(sql, &values).await?;
             rows.into_iter().map(AccountRow::read).collect()
         };
         SendFuture::new(port(work)).await
