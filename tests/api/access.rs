@@ -427,6 +427,10 @@ async fn a_tenant_ends_with_its_last_domain_and_its_logs_only_when_that_is_said(
     let again = service.tenant("aaa").await;
     assert_eq!(service.get_as(&again, "/logs").await.ok()["data"], json!([]));
     assert_eq!(service.get_as(&keep, "/logs").await.ok()["data"].as_array().unwrap().len(), 1);
+    let audit = timberline::engine::tenant::Tenant::parse("aaa").unwrap().audit();
+    let shard = timberline::ports::ShardName { tenant: audit, number: 0 };
+    let held = timberline::ports::Shards::state(&*service.world.shards, &shard).await.unwrap();
+    assert!(held.unflushed_commits > 0);
     // The audit stream stays, but not for who has the name now.
     service.world.background.settle().await;
     let told = service.get_as(&again, "/admin/audit").await.ok();

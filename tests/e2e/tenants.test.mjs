@@ -246,13 +246,13 @@ test("a tenant with logs ends only when they are to be erased, and then nothing 
   assert.deepEqual((await get(again, "/api/v1/logs/configs")).data, []);
   assert.equal((await get(again, "/admin/keys")).data.length, 1);
   const audit = (await get(again, "/admin/audit?limit=1000")).data;
-  assert.ok(audit.some(({ metadata }) => metadata.action === "read" && metadata.query === "q=erased" && metadata.shown === 32), "its audit stream is gone");
+  assert.ok(audit.length > 0 && audit.every(({ metadata }) => metadata.query !== "q=erased"), "who has the name now reads of who had it");
   const [id] = await store(again, [{ service: "s", message: "new" }]);
   await flush(again);
   assert.deepEqual((await get(again, "/logs")).data.map((one) => one.id), [id]);
 });
 
-test("a tenant without logs ends at once", async (context) => {
+test("a tenant without logs ends, and its name is free when isolates have heard of it", async (context) => {
   const t = await startTimberline(UNLIMITED);
   context.after(() => t.dispose());
   for (const nth of [1, 2]) {
@@ -260,6 +260,7 @@ test("a tenant without logs ends at once", async (context) => {
     const { status, body } = await call(t, "/admin/domains/brief.example.com", { method: "DELETE" });
     assert.deepEqual([status, body.removed.tenant, body.removed.records, body.removed.is_complete], [200, true, 0, true], `round ${nth}`);
     assertError(await call(brief, "/logs"), 403, "forbidden");
+    for (const minutes of [10, 20]) assert.equal((await t.cron(CLEANING, Date.now() + (nth * 30 + minutes) * MINUTE)).outcome, "ok");
   }
   for (const table of ["accounts", "domains", "key_uses"]) {
     assert.deepEqual(await t.rows(`SELECT * FROM ${table} WHERE tenant = 'brief'`), [], table);
