@@ -528,3 +528,24 @@ async fn an_isolate_does_not_unlearn_what_it_has_changed() {
     service.world.turn_clock(31_000);
     assert_eq!(service.get_as(&key, "/logs").await.status, 403);
 }
+
+#[tokio::test]
+async fn a_wrong_key_request_is_refused_by_the_name_of_its_field() {
+    let service = unlimited();
+    for (body, status, code, field) in [
+        (json!({ "role": "ingest" }), 400, "missing_field", "name"),
+        (json!({ "name": "a" }), 400, "missing_field", "role"),
+        (json!({ "name": "a", "role": "ingest", "scope": "x" }), 400, "unknown_field", "scope"),
+        (json!({ "name": "a b", "role": "ingest" }), 400, "invalid_value", "name"),
+        (json!({ "name": "a", "role": "boss" }), 400, "invalid_value", "role"),
+        (json!({ "name": "a", "role": "ingest", "tenantId": 7 }), 400, "invalid_value", "tenantId"),
+        (json!({ "name": "a", "role": "ingest", "tenantId": "A" }), 400, "invalid_value", "tenantId"),
+        (json!({ "name": "a", "role": "developer" }), 400, "invalid_value", "services"),
+    ] {
+        let answer = service.post("/admin/keys", &body).await;
+        assert_eq!(answer.error(), (status, code.into(), Some(field.into())), "{body}");
+    }
+    let unknown =
+        service.post("/admin/keys", &json!({ "name": "a", "role": "ingest", "tenantId": "nobody" })).await;
+    assert_eq!(unknown.status, 404);
+}

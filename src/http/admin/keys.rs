@@ -22,6 +22,9 @@ use crate::{
     ports::accounts::KeyUse,
 };
 
+/// What a key that is asked for may have.
+const FIELDS: [&str; 6] = ["name", "role", "services", "expires_at", "allowed_ips", "rate_limit"];
+
 /// Makes a key: `{"name","role","services"?,"expires_at"?,"allowed_ips"?,"rate_limit"?,"tenantId"?}`.
 pub(in crate::http) async fn create(
     State(app): State<App>,
@@ -44,6 +47,10 @@ pub(in crate::http) async fn create(
         if !fields.contains_key(name) {
             return Err(Error::invalid("missing_field", name, "it is missing"));
         }
+    }
+    if let Some(name) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+        let message = format!("there is no such field; there are {}, tenantId", FIELDS.join(", "));
+        return Err(Error::invalid("unknown_field", name, message));
     }
     let new: NewKey = serde_json::from_value(fields.into())
         .map_err(|error| Error::invalid("invalid_value", "body", error.to_string()))?;
