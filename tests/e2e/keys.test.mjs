@@ -61,7 +61,7 @@ describe("a key", () => {
       [{ name: "n", role: "admin", allowed_ips: ["300.0.0.1"] }, 400, "invalid_value", "allowed_ips"],
       [{ name: "n", role: "admin", expires_at: "2020-01-01T00:00:00Z" }, 400, "invalid_value", "expires_at"],
       [{ name: "n", role: "admin", rate_limit: { requests: 0 } }, 400, "invalid_value", "rate_limit.requests"],
-      [{ name: "n", role: "admin", colour: "red" }, 400, "invalid_value", "body"],
+      [{ name: "n", role: "admin", colour: "red" }, 400, "unknown_field", "colour"],
       [{ name: "n", role: "admin", tenantId: "other" }, 403, "not_allowed", undefined],
       [{ name: "n", role: "root" }, 403, "forbidden", undefined],
     ]) {
