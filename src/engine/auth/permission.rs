@@ -4,33 +4,22 @@ use serde::{Deserialize, Serialize};
 
 /// Something that a route asks for. The order is that of the table that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Permission {
-    #[serde(rename = "logs:write")]
     WriteLogs,
-    #[serde(rename = "logs:read")]
     ReadLogs,
     /// Logs of the categories in `SECURITY`, which are left out for others.
-    #[serde(rename = "logs:read_security")]
     ReadSecurity,
     /// Personal data as it is; for others it is masked.
-    #[serde(rename = "logs:read_personal")]
     ReadPersonal,
-    #[serde(rename = "config:read")]
     ReadConfig,
-    #[serde(rename = "config:write")]
     WriteConfig,
-    #[serde(rename = "access:manage")]
     ManageAccess,
-    #[serde(rename = "audit:read")]
     ReadAudit,
-    #[serde(rename = "service:read")]
     ReadService,
-    #[serde(rename = "service:act")]
     ActOnService,
     /// Counters and actions of the whole deployment.
-    #[serde(rename = "deployment:operate")]
     OperateDeployment,
-    #[serde(rename = "tenants:manage")]
     ManageTenants,
 }
 
@@ -88,6 +77,20 @@ impl Permission {
     /// Whether it reaches beyond one tenant.
     pub const fn is_of_deployment(self) -> bool {
         matches!(self, OperateDeployment | ManageTenants)
+    }
+}
+
+impl From<Permission> for &'static str {
+    fn from(permission: Permission) -> Self {
+        permission.as_str()
+    }
+}
+
+impl TryFrom<String> for Permission {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::parse(&name).ok_or_else(|| format!("{name:?} is no permission"))
     }
 }
 
@@ -210,7 +213,9 @@ mod tests {
         for (nth, permission) in Permission::ALL.into_iter().enumerate() {
             assert_eq!(permission as usize, nth);
             assert_eq!(Permission::parse(permission.as_str()), Some(permission));
-            assert_eq!(serde_json::json!(permission), permission.as_str());
+            let json = serde_json::json!(permission);
+            assert_eq!(json, permission.as_str());
+            assert_eq!(serde_json::from_value::<Permission>(json).unwrap(), permission);
         }
         assert_eq!(Permission::parse("logs"), None);
     }
