@@ -19,6 +19,9 @@ const MAX_REMOVED: usize = 100_000;
 /// Isolates that have not heard of it go on writing: for a minute, and for five where they cannot read copies.
 const SILENT_MS: i64 = 7 * 60_000;
 
+/// Tenants that one run of the job sees to.
+const MAX_CLOSING: usize = 100;
+
 /// Where a tenant's objects are.
 const FOLDERS: [&str; 4] = ["logs", "index", "spool", "damaged"];
 
@@ -125,19 +128,14 @@ async fn finish(app: &App, stored: &Stored) -> Result<(), Error> {
 
 /// Ends what was begun: for the cron. A tenant that fails keeps no other from its end.
 pub async fn go_on(app: &App, now: Timestamp) -> Result<(), Error> {
-    let mut after = String::new();
     let mut failed = None;
-    loop {
-        let page = app.accounts.list(&after, 100).await?;
-        let Some(last) = page.last() else { return failed.map_or(Ok(()), Err) };
-        after = last.tenant.to_string();
-        for stored in page {
-            let Some(closing) = stored.account.closing else { continue };
-            if let Err(error) = go_on_with(app, stored, closing, now).await {
-                failed.get_or_insert(error);
-            }
+    for stored in app.accounts.closing(MAX_CLOSING).await? {
+        let Some(closing) = stored.account.closing else { continue };
+        if let Err(error) = go_on_with(app, stored, closing, now).await {
+            failed.get_or_insert(error);
         }
     }
+    failed.map_or(Ok(()), Err)
 }
 
 async fn go_on_with(app: &App, stored: Stored, closing: Closing, now: Timestamp) -> Result<(), Error> {

@@ -2,7 +2,11 @@
 
 use super::{Broken, same};
 use crate::{
-    engine::{account::Account, record::timestamp::Timestamp, tenant::Tenant},
+    engine::{
+        account::{Account, Closing},
+        record::timestamp::Timestamp,
+        tenant::Tenant,
+    },
     ports::{
         Accounts, Copies,
         accounts::{KeyUse, Stored, Written},
@@ -56,6 +60,14 @@ pub async fn accounts(accounts: &dyn Accounts) -> Result<(), Broken> {
     let before = Timestamp::from_ms(now.as_ms() - 1);
     same("what was changed lately is found", names(accounts.not_copied(before, 10).await?), both.clone())?;
 
+    same("nobody's tenant ends", names(accounts.closing(10).await?), Vec::new())?;
+    let mut ends = other.clone();
+    ends.closing = Some(Closing { erases: false, told_at: None });
+    same("a tenant is to end", accounts.write(&b, &ends, Some(1)).await?, Written::Done)?;
+    same("and is found", names(accounts.closing(10).await?), vec![("contract-d".to_owned(), 2)])?;
+    same("it goes on", accounts.write(&b, &other, Some(2)).await?, Written::Done)?;
+    same("and is not found any more", names(accounts.closing(10).await?), Vec::new())?;
+
     let at = |ms| Timestamp::from_ms(now.as_ms() + ms);
     same("a first use is one", accounts.note_use(&a, "key_1", "192.0.2.1", at(0)).await?, true)?;
     same("a second is none", accounts.note_use(&a, "key_1", "192.0.2.1", at(9)).await?, false)?;
@@ -68,9 +80,13 @@ pub async fn accounts(accounts: &dyn Accounts) -> Result<(), Broken> {
     same("an account is removed", accounts.remove(&a, 2).await?, Written::Done)?;
     same("it is gone", accounts.read(&a).await?, None)?;
     same("and its uses", accounts.uses(&a).await?, Vec::new())?;
-    same("the other stays", names(accounts.list("contract-b", 9).await?), second_one)?;
-    same("its domains are free", accounts.write(&b, &taken, Some(1)).await?, Written::Done)?;
-    same("the end", accounts.remove(&b, 2).await?, Written::Done)
+    same(
+        "the other stays",
+        names(accounts.list("contract-b", 9).await?),
+        vec![("contract-d".to_owned(), 3)],
+    )?;
+    same("its domains are free", accounts.write(&b, &taken, Some(3)).await?, Written::Done)?;
+    same("the end", accounts.remove(&b, 4).await?, Written::Done)
 }
 
 pub async fn copies(copies: &dyn Copies) -> Result<(), Broken> {

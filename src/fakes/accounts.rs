@@ -105,6 +105,14 @@ impl Accounts for FakeAccounts {
         .await
     }
 
+    async fn closing(&self, limit: usize) -> Result<Vec<Stored>, PortError> {
+        self.run("accounts.closing", |tables| {
+            let all = tables.accounts.values().map(|(stored, _)| stored);
+            all.filter(|stored| stored.account.closing.is_some()).take(limit).cloned().collect()
+        })
+        .await
+    }
+
     async fn not_copied(&self, changed_after: Timestamp, limit: usize) -> Result<Vec<Stored>, PortError> {
         self.run("accounts.not_copied", |tables| {
             let behind = tables.accounts.values().filter(|(stored, copied)| {

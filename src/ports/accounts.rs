@@ -53,6 +53,9 @@ pub trait Accounts: Send + Sync {
     /// Takes an account of this version away, with its domains and what is known of its keys.
     async fn remove(&self, tenant: &Tenant, expected: u64) -> Result<Written, PortError>;
 
+    /// Accounts of tenants that end.
+    async fn closing(&self, limit: usize) -> Result<Vec<Stored>, PortError>;
+
     /// Accounts whose last change is not noted as copied, or was made after this time.
     async fn not_copied(&self, changed_after: Timestamp, limit: usize) -> Result<Vec<Stored>, PortError>;
 

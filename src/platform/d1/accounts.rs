@@ -133,6 +133,15 @@ impl Accounts for D1Catalog {
         SendFuture::new(port(work)).await
     }
 
+    async fn closing(&self, max: usize) -> Result<Vec<Stored>, PortError> {
+        let work = async {
+            let sql = "SELECT tenant, version, record FROM accounts WHERE record ->> 'closing' IS NOT NULL LIMIT ?1";
+            let rows: Vec<AccountRow> = self.select(sql, &[limit(max)]).await?;
+            rows.into_iter().map(AccountRow::read).collect()
+        };
+        SendFuture::new(port(work)).await
+    }
+
     async fn not_copied(&self, changed_after: Timestamp, max: usize) -> Result<Vec<Stored>, PortError> {
         let work = async {
             let sql = "SELECT tenant, version, record FROM accounts WHERE copied < version \
