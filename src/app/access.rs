@@ -1,13 +1,16 @@
 //! Who is let in. An account is read from its copy, and held by the isolate: a request with a key that this isolate
 //! knows touches no storage, and one with a wrong key no catalog.
 
+mod held;
+
 use std::{
     collections::HashMap,
-    hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use uuid::Uuid;
+
+use held::{FRESH_MS, Held};
 
 use super::{App, Error, audit, limits::Counter, tokens};
 use crate::{
@@ -24,14 +27,6 @@ use crate::{
     ports::PortError,
 };
 
-/// A copy is at most 30 s old where it is read. Past this age it is read again behind the answer, so that a busy
-/// isolate waits for none, and past the next before it: a change is everywhere within a minute.
-const REFRESH_MS: u64 = 15_000;
-const FRESH_MS: u64 = 30_000;
-
-/// When copies cannot be read, what was known last stands for so long.
-const LAST_KNOWN_MS: u64 = 5 * 60_000;
-
 /// A token is checked again after this.
 const TOKEN_HELD_MS: u64 = 60_000;
 
@@ -41,7 +36,7 @@ const MAX_COUNTER_ID: usize = 64;
 /// How often an isolate notes that a key is in use.
 const USE_NOTED_MS: u64 = 10 * 60_000;
 
-/// Accounts and domains held, known and unknown: beyond it the cache begins anew.
+/// Tokens and uses held: beyond it the cache begins anew.
 const MAX_HELD: usize = 10_000;
 
 /// The name of an account's copy. The names outlive every deploy.
@@ -87,29 +82,6 @@ impl Cache {
     }
 }
 
-struct Held<K, V>(Mutex<HashMap<K, Entry<V>>>);
-
-struct Entry<V> {
-    /// Absent: it is known that there is none.
-    value: Option<V>,
-    read_at: u64,
-    refreshing: bool,
-}
-
-impl<K, V> Default for Held<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-enum Found<V> {
-    Fresh(Option<V>),
-    /// Good enough for this request; the caller is the one who reads it again.
-    Aging(Option<V>),
-    Old(Option<V>, u64),
-    Nothing,
-}
-
 impl Held<Tenant, Arc<Known>> {
     /// Keeps what was read, or what is held where that is newer: a copy may be half a minute old. Answers what is kept.
     fn put_newest(&self, tenant: Tenant, read: Option<Arc<Known>>, read_at: u64) -> Option<Arc<Known>> {
@@ -125,44 +97,13 @@ impl Held<Tenant, Arc<Known>> {
     }
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> Held<K, V> {
-    fn get(&self, key: &K, now: u64) -> Found<V> {
-        let mut held = self.lock();
-        let Some(entry) = held.get_mut(key) else { return Found::Nothing };
-        let age = now.saturating_sub(entry.read_at);
-        if age < REFRESH_MS || (age < FRESH_MS && entry.refreshing) {
-            return Found::Fresh(entry.value.clone());
-        }
-        if age < FRESH_MS {
-            entry.refreshing = true;
-            return Found::Aging(entry.value.clone());
-        }
-        Found::Old(entry.value.clone(), age)
-    }
-
-    fn put(&self, key: K, value: Option<V>, now: u64) {
-        let mut held = self.lock();
-        if held.len() >= MAX_HELD && !held.contains_key(&key) {
-            // Names that somebody made up must not push out those that are.
-            held.retain(|_, entry| entry.value.is_some());
-            if held.len() >= MAX_HELD {
-                held.clear();
-            }
-        }
-        held.insert(key, Entry { value, read_at: now, refreshing: false });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Entry<V>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// A caller that is let in, and by what.
 #[derive(Clone, Debug)]
 pub struct Admitted {
     pub principal: Principal,
     pub account: Arc<Known>,
-    pub key: Option<Key>,
+    /// The key's own.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// Why a caller is not let in. `tenant` is whose key it said it had, if there is such a tenant.
@@ -198,18 +139,14 @@ pub async fn admit(app: &App, shown: Shown<'_>) -> Result<Admitted, Refusal> {
         return Err(Refusal::NotConfigured);
     }
     let credential = shown.credential.ok_or(Refusal::Missing)?;
-    let admitted = identify(app, credential).await?;
+    let admitted = identify(app, credential, shown.address).await?;
     let tenant = admitted.principal.tenant().clone();
-    let who = || admitted.principal.identity().clone();
-    if admitted.key.as_ref().is_some_and(|key| !key.admits(shown.address)) {
-        return Err(Refusal::Address { tenant, who: who() });
-    }
-    let is_root = admitted.principal.identity().id == Principal::BOOTSTRAP;
+    let who = admitted.principal.identity();
     match is_of_others(app, shown.host, &tenant).await {
         Ok(false) => Ok(admitted),
-        Ok(true) => Err(Refusal::OtherHost { tenant, who: who() }),
+        Ok(true) => Err(Refusal::OtherHost { tenant, who: who.clone() }),
         // The deployment's own key opens it also when nothing else can be read.
-        Err(Refusal::Unavailable(_)) if is_root => Ok(admitted),
+        Err(Refusal::Unavailable(_)) if who.id == Principal::BOOTSTRAP => Ok(admitted),
         Err(refusal) => Err(refusal),
     }
 }
@@ -222,7 +159,7 @@ async fn is_of_others(app: &App, host: Option<&str>, tenant: &Tenant) -> Result<
     Ok(other.is_some_and(|known| known.account.domains.iter().any(|one| one.domain == host)))
 }
 
-async fn identify(app: &App, credential: &Credential) -> Result<Admitted, Refusal> {
+async fn identify(app: &App, credential: &Credential, address: Option<&str>) -> Result<Admitted, Refusal> {
     let wrong = || Refusal::Wrong { tenant: None };
     let secret = credential.secret.as_str();
     if app.settings.api_key.as_ref().is_some_and(|expected| is_secret(secret, expected)) {
@@ -230,7 +167,7 @@ async fn identify(app: &App, credential: &Credential) -> Result<Admitted, Refusa
             return Err(wrong());
         }
         let account = default_account(app).await?;
-        return Ok(Admitted { principal: Principal::root(), account, key: None });
+        return Ok(Admitted { principal: Principal::root(), account, rate_limit: None });
     }
     let Some(key) = ApiKey::parse(secret) else {
         let is_token = app.settings.jwt.is_some() && jwt::is_token(secret);
@@ -238,12 +175,16 @@ async fn identify(app: &App, credential: &Credential) -> Result<Admitted, Refusa
     };
     let Some(account) = account(app, key.tenant()).await? else { return Err(wrong()) };
     let wrong = || Refusal::Wrong { tenant: Some(key.tenant().clone()) };
-    let found = account.key(key.hash()).ok_or_else(wrong)?.clone();
+    let found = account.key(key.hash()).ok_or_else(wrong)?;
     if credential.id.as_ref().is_some_and(|id| *id != found.id) {
         return Err(wrong());
     }
-    let principal = account.account.holder(&found, app.now()).ok_or_else(wrong)?;
-    Ok(Admitted { principal, account, key: Some(found) })
+    let principal = account.account.holder(found, app.now()).ok_or_else(wrong)?;
+    if !found.admits(address) {
+        return Err(Refusal::Address { tenant: key.tenant().clone(), who: found.identity() });
+    }
+    let rate_limit = found.rate_limit;
+    Ok(Admitted { principal, account, rate_limit })
 }
 
 /// The holder of a token, as its claims say. A token that was good is taken for good for a minute.
@@ -278,7 +219,7 @@ async fn of_token(app: &App, token: &str) -> Result<Admitted, Refusal> {
     let identity = Identity { id: format!("token:{subject}"), name: subject, role };
     let principal = account.account.principal(identity, claims.services);
     let principal = principal.ok_or_else(|| missing(&rules.role_claim, "the name of a role"))?;
-    Ok(Admitted { principal, account, key: None })
+    Ok(Admitted { principal, account, rate_limit: None })
 }
 
 /// What a request counts for: its key, its address, and its batches. The deployment's own key has no limits, and a
@@ -291,7 +232,7 @@ pub fn counters(app: &App, admitted: &Admitted, address: Option<&str>, is_batch:
     }
     // The subject of a token may be long.
     let id = if id.len() > MAX_COUNTER_ID { digest(id.as_bytes()).to_string() } else { id.clone() };
-    let own = admitted.key.as_ref().and_then(|key| key.rate_limit);
+    let own = admitted.rate_limit;
     let set = own.or(admitted.account.account.config.rate_limit);
     let window = |set: RateLimit| u64::from(set.window_seconds) * 1_000;
     let requests = set.map_or(limits.requests, |set| Policy { limit: set.requests, window_ms: window(set) });
@@ -320,24 +261,14 @@ async fn default_account(app: &App) -> Result<Arc<Known>, Refusal> {
 
 /// A tenant's account as it was at most a minute ago.
 pub async fn account(app: &App, tenant: &Tenant) -> Result<Option<Arc<Known>>, Refusal> {
-    let now = app.clock.now_ms();
-    let last = match app.access.accounts.get(tenant, now) {
-        Found::Fresh(known) => return Ok(known),
-        Found::Aging(known) => {
-            let (behind, tenant) = (app.clone(), tenant.clone());
-            app.background.spawn(Box::pin(async move {
-                // What cannot be read now is read by the request that has to.
-                let _ = read_account(&behind, &tenant).await;
-            }));
-            return Ok(known);
-        }
-        Found::Old(known, age) => Some(known).filter(|_| age < LAST_KNOWN_MS),
-        Found::Nothing => None,
+    let again = || {
+        let (behind, tenant) = (app.clone(), tenant.clone());
+        // What cannot be read now is read by the request that has to.
+        app.background.spawn(Box::pin(async move { drop(read_account(&behind, &tenant).await) }));
     };
-    match read_account(app, tenant).await {
-        Ok(known) => Ok(known),
-        Err(error) => last.ok_or(Refusal::Unavailable(error)),
-    }
+    let read = read_account(app, tenant);
+    let held = app.access.accounts.through(tenant, app.clock.now_ms(), again, read).await;
+    held.map_err(Refusal::Unavailable)
 }
 
 async fn read_account(app: &App, tenant: &Tenant) -> Result<Option<Arc<Known>>, PortError> {
@@ -354,23 +285,14 @@ async fn read_account(app: &App, tenant: &Tenant) -> Result<Option<Arc<Known>>, 
 
 /// Whose domain this is.
 pub async fn tenant_of(app: &App, host: &str) -> Result<Option<Tenant>, Refusal> {
-    let key = host.to_owned();
-    let last = match app.access.domains.get(&key, app.clock.now_ms()) {
-        Found::Fresh(tenant) => return Ok(tenant),
-        Found::Aging(tenant) => {
-            let (behind, host) = (app.clone(), key);
-            app.background.spawn(Box::pin(async move {
-                let _ = read_domain(&behind, &host).await;
-            }));
-            return Ok(tenant);
-        }
-        Found::Old(tenant, age) => Some(tenant).filter(|_| age < LAST_KNOWN_MS),
-        Found::Nothing => None,
+    let host = host.to_owned();
+    let again = || {
+        let (behind, host) = (app.clone(), host.clone());
+        app.background.spawn(Box::pin(async move { drop(read_domain(&behind, &host).await) }));
     };
-    match read_domain(app, host).await {
-        Ok(tenant) => Ok(tenant),
-        Err(error) => last.ok_or(Refusal::Unavailable(error)),
-    }
+    let read = read_domain(app, &host);
+    let held = app.access.domains.through(&host, app.clock.now_ms(), again, read).await;
+    held.map_err(Refusal::Unavailable)
 }
 
 async fn read_domain(app: &App, host: &str) -> Result<Option<Tenant>, PortError> {
