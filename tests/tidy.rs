@@ -26,16 +26,20 @@ const ROOMS: &[(&str, &[&str])] = &[
 const ENGINE_ROOMS: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("tenant", &[]),
-    ("account", &["auth", "config", "record", "tenant"]),
+    ("account", &["auth", "config", "pipeline", "record", "tenant"]),
+    ("attack", &[]),
     ("auth", &["tenant"]),
     ("block", &["record"]),
     ("config", &["auth", "limit", "record"]),
+    ("enrich", &["record"]),
     ("index", &["block"]),
     ("limit", &[]),
+    ("pipeline", &["attack", "block", "enrich", "query", "record", "redact", "retention", "triage"]),
     ("query", &["record", "block"]),
-    ("redact", &[]),
-    ("retention", &["record", "block"]),
+    ("redact", &["record"]),
+    ("retention", &["record", "block", "config"]),
     ("shard", &["record", "block"]),
+    ("triage", &["block", "query", "record", "retention"]),
     ("wire", &["record"]),
     ("mod", &[]),
 ];
@@ -45,10 +49,12 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
+            "aho_corasick",
             "base64",
             "bytes",
             "chrono",
             "flate2",
+            "hmac",
             "ipnet",
             "itoa",
             "jsonwebtoken",
@@ -66,7 +72,20 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("ports", &["async_trait", "bytes", "futures", "serde", "thiserror", "uuid"]),
     ("app", &["bytes", "futures", "serde", "serde_json", "thiserror", "uuid"]),
-    ("http", &["axum", "bytes", "futures", "http_body_util", "serde", "serde_json", "thiserror", "uuid"]),
+    (
+        "http",
+        &[
+            "axum",
+            "bytes",
+            "futures",
+            "http_body_util",
+            "serde",
+            "serde_json",
+            "serde_path_to_error",
+            "thiserror",
+            "uuid",
+        ],
+    ),
     ("fakes", &["async_trait", "bytes", "futures", "serde_json", "uuid"]),
 ];
 
