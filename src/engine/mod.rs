@@ -1,6 +1,7 @@
 //! The pure part: formats, rules and policies. No async, no I/O, no clock, no randomness, no globals.
 
 pub mod account;
+pub mod attack;
 pub mod auth;
 pub mod block;
 pub mod config;
