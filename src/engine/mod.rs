@@ -5,6 +5,7 @@ pub mod attack;
 pub mod auth;
 pub mod block;
 pub mod config;
+pub mod enrich;
 pub mod index;
 pub mod limit;
 pub mod query;
