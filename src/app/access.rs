@@ -5,14 +5,14 @@ mod held;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use uuid::Uuid;
 
 use held::{FRESH_MS, Held};
 
-use super::{App, Error, audit, limits::Counter, tokens};
+use super::{App, Error, audit, limits::Counter, pipelines, tokens};
 use crate::{
     engine::{
         account::{Account, Key, RateLimit, domain::host_name},
@@ -21,6 +21,7 @@ use crate::{
             jwt::{self, Claims, Refused},
         },
         limit::Policy,
+        pipeline::{self, Pipeline},
         record::timestamp::Timestamp,
         tenant::Tenant,
     },
@@ -53,16 +54,32 @@ pub(super) fn domain_copy(domain: &str) -> String {
 pub struct Known {
     pub account: Account,
     by_hash: HashMap<KeyHash, usize>,
+    /// Compiled by the first record.
+    pipeline: OnceLock<Result<Arc<Pipeline>, String>>,
 }
 
 impl Known {
     pub fn new(account: Account) -> Self {
-        Self { by_hash: account.by_hash(), account }
+        Self { by_hash: account.by_hash(), account, pipeline: OnceLock::new() }
+    }
+
+    /// What its records pass.
+    pub fn pipeline(&self) -> Result<Arc<Pipeline>, Error> {
+        compiled(&self.pipeline, || pipelines::compile(&self.account))
     }
 
     fn key(&self, hash: KeyHash) -> Option<&Key> {
         self.by_hash.get(&hash).and_then(|nth| self.account.keys.get(*nth))
     }
+}
+
+fn compiled(
+    held: &OnceLock<Result<Arc<Pipeline>, String>>,
+    compile: impl FnOnce() -> Result<Pipeline, pipeline::settings::Refused>,
+) -> Result<Arc<Pipeline>, Error> {
+    let compiled = held.get_or_init(|| compile().map(Arc::new).map_err(|refused| refused.to_string()));
+    let broken = |reason: String| Error::Unavailable(PortError { part: "accounts", reason });
+    compiled.clone().map_err(broken)
 }
 
 /// Of an isolate.
@@ -74,9 +91,15 @@ pub struct Cache {
     tokens: Mutex<HashMap<Uuid, (Claims, u64)>>,
     /// When the use of a key from an address was last noted.
     uses: Mutex<HashMap<(Tenant, String, String), u64>>,
+    /// For tenants without an account.
+    pipeline: OnceLock<Result<Arc<Pipeline>, String>>,
 }
 
 impl Cache {
+    pub(super) fn default_pipeline(&self) -> Result<Arc<Pipeline>, Error> {
+        compiled(&self.pipeline, || Pipeline::new(&pipeline::Settings::default(), [0; 32]))
+    }
+
     fn tokens(&self) -> MutexGuard<'_, HashMap<Uuid, (Claims, u64)>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }

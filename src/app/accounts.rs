@@ -43,7 +43,7 @@ impl From<Refused> for Error {
 }
 
 /// A change of an account: what it answers, and the account as it is then.
-async fn change<T>(
+pub(super) async fn change<T>(
     app: &App,
     tenant: &Tenant,
     change: impl Fn(&mut Account) -> Result<T, Refused>,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     engine::{
-        block::{Block, Opened, Rollup, Summary, rows::Row},
+        block::{Block, Opened, Rollup, ServiceSummary, Summary, rows::Row},
         query::{
             Filter, Mask, Order,
             stat::{By, Groups, GroupsPart, Key, Measure, State},
@@ -163,13 +163,22 @@ impl<'f> Grouping<'f> {
 
     fn count_services(&mut self, known: &[Known], services: &Summary) {
         for (service, summary) in services {
-            for (level, rows) in Level::ALL.into_iter().zip(summary.levels) {
-                if rows > 0 && self.filter.decide(service, level) == Some(true) {
-                    self.groups.count(keys(known, service, level, 0), rows);
-                    self.from_summaries += rows;
+            for (level, records) in Level::ALL.into_iter().zip(summary.levels) {
+                if records > 0 && self.filter.decide(service, level) == Some(true) {
+                    self.groups.count(keys(known, service, level, 0), records);
                 }
             }
         }
+    }
+
+    /// The wanted rows of a segment as they are stored.
+    fn rows(&self, services: &Summary) -> u64 {
+        let of_service = |(service, summary): (&String, &ServiceSummary)| {
+            let levels = Level::ALL.into_iter().zip(summary.stored());
+            let wanted = levels.filter(|(level, _)| self.filter.decide(service, *level) == Some(true));
+            wanted.map(|(_, rows)| rows).sum::<u64>()
+        };
+        services.iter().map(of_service).sum()
     }
 
     /// There are many more minutes than groups, so each group is looked up once.
@@ -191,15 +200,14 @@ impl<'f> Grouping<'f> {
                 let start = stretch(i64::from(*minute) * MINUTE_MS, interval);
                 let places = places.entry(start).or_default();
                 let of_level = Level::ALL.into_iter().zip(levels).zip(places).zip(wanted);
-                for (((level, rows), place), _) in of_level.filter(|(_, wanted)| *wanted) {
-                    if *rows == 0 {
+                for (((level, records), place), _) in of_level.filter(|(_, wanted)| *wanted) {
+                    if *records == 0 {
                         continue;
                     }
                     let group = || self.groups.group(keys(known, service, level, start));
                     if let Some(place) = *place.get_or_insert_with(group) {
-                        self.groups.count_in(place, *rows);
+                        self.groups.count_in(place, *records);
                     }
-                    self.from_summaries += *rows;
                 }
             }
         }
@@ -238,15 +246,19 @@ impl Sink for Grouping<'_> {
         let Some(known) = self.known() else { return false };
         if !known.iter().any(|known| known.interval().is_some()) {
             self.count_services(&known, &entry.services);
-            return true;
+        } else if let Some(rollup) = &entry.rollup {
+            self.count_minutes(&known, rollup);
+        } else {
+            return false;
         }
-        let Some(rollup) = &entry.rollup else { return false };
-        self.count_minutes(&known, rollup);
+        self.from_summaries += self.rows(&entry.services);
         true
     }
 
-    fn counted(&mut self, _: &Opened, _: usize, rows: u64) -> bool {
-        let takes = self.groups.by().is_empty() && self.groups.only_counts();
+    fn counted(&mut self, opened: &Opened, nth: usize, rows: u64) -> bool {
+        let takes = self.groups.by().is_empty()
+            && self.groups.only_counts()
+            && (rows == 0 || !opened.is_sampled(nth));
         if takes {
             self.groups.count(Vec::new(), rows);
         }
@@ -268,7 +280,7 @@ impl Sink for Grouping<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {
     pub start: Timestamp,
-    /// By level, in the order of `Level::ALL`.
+    /// Records by level, in the order of `Level::ALL`.
     pub levels: [u64; 5],
 }
 

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     App,
-    ingest::{self, Batch},
+    ingest::{self, Batch, How},
 };
 use crate::engine::{
     auth::Identity,
@@ -54,6 +54,8 @@ pub enum Action {
     Refusal,
     /// A key was used from an address for the first time.
     NewAddress,
+    /// Logs were taken as they were sent, without redaction.
+    Unredacted,
     /// Somebody ought to look.
     Alert,
 }
@@ -65,6 +67,7 @@ impl Action {
             Self::Change => "change",
             Self::Refusal => "refusal",
             Self::NewAddress => "new_address",
+            Self::Unredacted => "unredacted",
             Self::Alert => "alert",
         }
     }
@@ -214,7 +217,7 @@ async fn keep(app: &App, tenant: &Tenant, record: &serde_json::Value, count: u64
 
 async fn append(app: &App, tenant: &Tenant, record: &str) -> Result<(), String> {
     let raw = parse_one(record.as_bytes()).map_err(|error| error.to_string())?;
-    let batch = Batch { records: [Ok(raw)], source: SourceType::Http, key: None, services: None };
+    let batch = Batch { records: [Ok(raw)], key: None, how: How::of(SourceType::Http) };
     let taken = ingest::ingest(app, &tenant.audit(), batch).await.map_err(|error| error.to_string())?;
     taken.rejected.first().map_or(Ok(()), |(_, rejection)| Err(rejection.message.clone()))
 }
@@ -226,6 +229,7 @@ fn record(event: &Event) -> serde_json::Value {
     let times = if event.count > 1 { format!(" ({} times)", event.count) } else { String::new() };
     let what = match event.action {
         Action::NewAddress => "from this address for the first time".to_owned(),
+        Action::Unredacted => "without redaction".to_owned(),
         _ => format!("answered {}", event.status),
     };
     let message = format!("{} by {id}: {} {path} {what}{shown}{times}", event.action.as_str(), event.method);

@@ -8,12 +8,12 @@ use std::{
 use super::{App, Error, access};
 use crate::{
     engine::{
-        account::TenantConfig,
+        account::Account,
         config::{
             ServiceConfig,
             service::{BadChange, ServiceConfigChange},
         },
-        retention,
+        retention::{self, Class, Days, Place, Retention},
         tenant::Tenant,
     },
     ports::PortError,
@@ -51,14 +51,21 @@ pub struct Cache {
 #[derive(Clone)]
 pub struct Known {
     configs: Configs,
-    default_ttl_days: u32,
+    retention: Retention,
+    /// Days that the standard class is kept.
+    standard_days: u32,
     max_logs_per_day: Option<u64>,
 }
 
 impl Known {
     /// Of an audit stream: nobody's settings reach it.
     fn of_audit() -> Self {
-        Self { configs: Arc::default(), default_ttl_days: retention::AUDIT_TTL_DAYS, max_logs_per_day: None }
+        Self {
+            configs: Arc::default(),
+            retention: Retention::default(),
+            standard_days: retention::AUDIT_TTL_DAYS,
+            max_logs_per_day: None,
+        }
     }
 
     /// Whether records of this tenant, or of one of its services, are counted.
@@ -75,13 +82,44 @@ impl Known {
         self.configs.by_name.get(service)?.max_logs_per_day
     }
 
-    pub fn ttl_days(&self, service: &str) -> u32 {
-        self.configs.by_name.get(service).map_or(self.default_ttl_days, |config| config.ttl_days)
+    /// A service's own term, if it has one.
+    fn own_days(&self, service: &str) -> Option<u32> {
+        self.configs.by_name.get(service)?.own_days(self.standard_days)
+    }
+
+    /// Where a record of this class is kept.
+    pub fn place(&self, class: Class, service: &str) -> Place {
+        Place::new(class, self.own_days(service))
+    }
+
+    /// For how many days.
+    pub fn days_at(&self, place: Place) -> u32 {
+        place.days(&self.retention, self.standard_days)
+    }
+
+    /// How many days rows of a service are kept that are stored under this class name.
+    pub fn kept_days(&self, class: &str, service: &str) -> u32 {
+        retention::kept_days(class, &self.retention, self.standard_days, self.own_days(service))
+    }
+
+    /// The longest that any record of a service is kept.
+    pub fn longest_days(&self, service: &str) -> u32 {
+        let days = Class::ALL.into_iter().map(|class| self.days_at(self.place(class, service)));
+        days.max().unwrap_or(self.standard_days)
+    }
+
+    /// Days that each class is kept.
+    pub fn days(&self, class: Class) -> Days {
+        self.retention.days(class, self.standard_days)
+    }
+
+    fn stored_of(&self, service: &str) -> ServiceConfig {
+        let default = || ServiceConfig::default_for(service);
+        self.configs.by_name.get(service).cloned().unwrap_or_else(default)
     }
 
     pub fn get(&self, service: &str) -> ServiceConfig {
-        let default = || ServiceConfig::default_for(service, self.default_ttl_days);
-        self.configs.by_name.get(service).cloned().unwrap_or_else(default)
+        self.stored_of(service).resolved(self.days(Class::Standard).keep_days)
     }
 }
 
@@ -91,8 +129,8 @@ pub async fn stored(app: &App, tenant: &Tenant) -> Result<Known, PortError> {
         return Ok(Known::of_audit());
     }
     let configs = app.catalog.service_configs(tenant).await?;
-    let own = app.accounts.read(tenant).await?.map(|stored| stored.account.config);
-    Ok(of(app, OfServices::new(configs), own.as_ref()))
+    let account = app.accounts.read(tenant).await?.map(|stored| stored.account);
+    Ok(of(app, OfServices::new(configs), account.as_ref()))
 }
 
 /// The settings of all of a tenant's services, at most `FRESH_MS` old.
@@ -102,7 +140,7 @@ pub async fn known(app: &App, tenant: &Tenant) -> Result<Known, PortError> {
     }
     let now = app.clock.now_ms();
     let account = access::account(app, tenant).await.ok().flatten();
-    let own = account.as_ref().map(|known| &known.account.config);
+    let own = account.as_ref().map(|known| &known.account);
     if let Some((_, configs)) = cached(app, tenant).filter(|(read_at, _)| now < read_at + FRESH_MS) {
         return Ok(of(app, configs, own));
     }
@@ -123,15 +161,17 @@ pub async fn known_or_last(app: &App, tenant: &Tenant) -> Known {
     }
     let account = access::account(app, tenant).await.ok().flatten();
     let configs = cached(app, tenant).map(|(_, configs)| configs).unwrap_or_default();
-    of(app, configs, account.as_ref().map(|known| &known.account.config))
+    of(app, configs, account.as_ref().map(|known| &known.account))
 }
 
 /// The settings of services, and for what they say nothing of the tenant's own or the deployment's.
-fn of(app: &App, configs: Configs, own: Option<&TenantConfig>) -> Known {
+fn of(app: &App, configs: Configs, own: Option<&Account>) -> Known {
+    let config = own.map(|own| &own.config);
     Known {
         configs,
-        default_ttl_days: own.and_then(|own| own.retention_days).unwrap_or(app.settings.default_ttl_days),
-        max_logs_per_day: own.and_then(|own| own.max_logs_per_day),
+        retention: own.map(|own| own.pipeline.retention.clone()).unwrap_or_default(),
+        standard_days: config.and_then(|own| own.retention_days).unwrap_or(app.settings.default_ttl_days),
+        max_logs_per_day: config.and_then(|own| own.max_logs_per_day),
     }
 }
 
@@ -147,7 +187,8 @@ pub async fn get(app: &App, tenant: &Tenant, service: &str) -> Result<ServiceCon
 
 /// The settings of every service that has some, by name.
 pub async fn list(app: &App, tenant: &Tenant) -> Result<Vec<ServiceConfig>, Error> {
-    let mut all: Vec<_> = fresh(app, tenant).await?.configs.by_name.values().cloned().collect();
+    let known = fresh(app, tenant).await?;
+    let mut all: Vec<_> = known.configs.by_name.keys().map(|service| known.get(service)).collect();
     all.sort_by(|a, b| a.service.cmp(&b.service));
     Ok(all)
 }
@@ -163,12 +204,12 @@ pub async fn change(
     let now = app.now().to_string();
     let known = stored(app, tenant).await?;
     let config = known
-        .get(service)
-        .change(change, known.default_ttl_days, &now)
+        .stored_of(service)
+        .change(change, &now)
         .map_err(|bad: BadChange| Error::invalid("invalid_config", bad.field, bad.to_string()))?;
     app.catalog.put_service_config(tenant, &config).await?;
     forget(app, tenant);
-    Ok(config)
+    Ok(config.resolved(known.days(Class::Standard).keep_days))
 }
 
 /// Reads past the cache: what an operator looks at is what is stored.

@@ -1,28 +1,22 @@
 //! Taking records in: normalise, number, encode, make durable.
 
+mod encode;
 mod quota;
-
-use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{App, Error, configs};
+pub use encode::Dry;
+use encode::{About, Encoded};
+
+use super::{App, Error, configs, pipelines, watch};
 use crate::{
     engine::{
-        block::{
-            MAX_ROW_BYTES, key,
-            rows::{self, TooLong},
-        },
-        record::{
-            model::SourceType,
-            normalise::{self, Raw, RawRecord},
-            rejection::Rejection,
-            timestamp::Timestamp,
-        },
-        retention,
+        block::{key, rows},
+        pipeline::{Client, Effects},
+        record::{model::SourceType, normalise::Raw, rejection::Rejection, timestamp::Timestamp},
         shard::{Header, RequestKey, append},
         tenant::Tenant,
-        wire::batch,
+        triage::{Observation, Windows},
     },
     ports::{ShardName, shards::Appended},
 };
@@ -39,10 +33,26 @@ const COUNTS: u32 = 0;
 #[derive(Clone, Debug)]
 pub struct Batch<'a, I> {
     pub records: I,
-    pub source: SourceType,
     pub key: Option<RequestKey>,
+    pub how: How<'a>,
+}
+
+/// How records came in.
+#[derive(Clone, Copy, Debug)]
+pub struct How<'a> {
+    pub source: SourceType,
     /// The services that the sender may write; all when absent.
     pub services: Option<&'a [String]>,
+    /// Who sent them, where that is kept.
+    pub client: Option<&'a Client>,
+    /// Whether they are redacted.
+    pub redact: bool,
+}
+
+impl How<'_> {
+    pub const fn of(source: SourceType) -> Self {
+        Self { source, services: None, client: None, redact: true }
+    }
 }
 
 /// What became of it.
@@ -50,11 +60,16 @@ pub struct Batch<'a, I> {
 pub struct Taken {
     /// The ids of the accepted records, in their order.
     pub ids: Vec<Uuid>,
-    /// The others by their index in the request.
+    /// Those that are not, by their index in the request.
     pub rejected: Vec<(usize, Rejection)>,
+    /// Those that a rule dropped or sampled out, by their index.
+    pub dropped: Vec<usize>,
     /// Seconds until there is room again, when some were over a daily quota.
     pub over_quota_s: Option<u64>,
 }
+
+/// A block with its retention class.
+type Block = (String, rows::Encoded);
 
 /// Stores what is good of a batch. When this returns, every id in it is durable and can be found.
 pub async fn ingest<'a, I>(app: &App, tenant: &Tenant, sent: Batch<'_, I>) -> Result<Taken, Error>
@@ -62,11 +77,22 @@ where
     I: IntoIterator<Item = Result<Raw<'a>, Rejection>>,
 {
     let known = configs::known_or_last(app, tenant).await;
+    let pipeline = if tenant.is_audit() { None } else { Some(pipelines::of(app, tenant).await?) };
     let received_at = app.now();
     let first_id = first_id(received_at, app.random.bits());
-    let rules = Rules { known: &known, services: sent.services };
-    let (blocks, count, mut taken) = encode(sent.records, sent.source, first_id, received_at, &rules)?;
+    let mut effects = Effects::default();
+    let mut count = |seen: Observation| {
+        let counted = watch::count(app, tenant, &seen);
+        effects.observe(seen);
+        counted
+    };
+    let about =
+        About { known: &known, pipeline: pipeline.as_deref(), sent: &sent.how, received_at, first_id };
+    let Encoded { blocks, count, mut taken, effects: fired } =
+        encode::encode(sent.records, &about, &mut count)?;
+    effects.merge(fired);
     if count == 0 {
+        watch::report(app, tenant, effects);
         return Ok(taken);
     }
     let header = Header::new(first_id, count, sent.key);
@@ -76,105 +102,38 @@ where
     } else {
         keep(app, tenant, &header, &blocks).await?
     };
-    if let Appended::Stored { first_id, count, .. } = kept {
+    let mut is_new = true;
+    if let Appended::Stored { first_id, count, duplicate, .. } = kept {
+        is_new = !duplicate;
         taken.ids = (0..count as usize).map(|nth| nth_id(first_id, nth)).collect();
+    }
+    if taken.over_quota_s.is_some() {
+        // Records were numbered anew.
+        effects.events.values_mut().for_each(|event| event.log_id = None);
+    }
+    // What is sent again was told of when it was new.
+    if is_new {
+        watch::report(app, tenant, effects);
     }
     Ok(taken)
 }
 
-/// What decides about a record besides the record.
-struct Rules<'a> {
-    known: &'a configs::Known,
-    services: Option<&'a [String]>,
-}
-
-impl Rules<'_> {
-    fn check(&self, service: &str) -> Result<(), Rejection> {
-        if self.services.is_none_or(|own| own.iter().any(|own| own == service)) {
-            return Ok(());
-        }
-        let message = format!("this key is not for the service {service:?}");
-        Err(Rejection::of_field(Rejection::SERVICE_NOT_ALLOWED, "service", message))
-    }
-}
-
-/// A block with its retention class.
-type Block = (String, rows::Encoded);
-
-/// Normalises each record, numbers those that are good without a gap, and encodes each in the blocks of its
-/// retention class before it looks at the next. Answers the blocks, how many records are in them, and the
-/// rejections of the others.
-fn encode<'a>(
-    raw: impl IntoIterator<Item = Result<Raw<'a>, Rejection>>,
-    source: SourceType,
-    first_id: Uuid,
-    received_at: Timestamp,
-    rules: &Rules<'_>,
-) -> Result<(Vec<Block>, u32, Taken), Error> {
-    let known = rules.known;
-    let max_age_ms = |service: &str| u64::from(known.ttl_days(service)) * retention::DAY_MS.unsigned_abs();
-    let context = normalise::Context { received_at, max_age_ms: &max_age_ms, source };
-    let mut classes: BTreeMap<u32, rows::Encoder> = BTreeMap::new();
-    let mut taken = Taken::default();
-    let mut count = 0;
-    for (index, raw) in raw.into_iter().enumerate() {
-        let id = nth_id(first_id, count as usize);
-        let pushed = match raw {
-            Ok(Raw::Plain(plain)) if rules.services.is_none() => {
-                let encoder = classes.entry(known.ttl_days(plain.service())).or_default();
-                match encoder.push_written(|row| plain.write(id, &context, row)) {
-                    Some(pushed) => Ok(pushed),
-                    // The long way tells what is wrong with it.
-                    None => match batch::parse_record(plain.json) {
-                        Ok(raw) => push(&mut classes, rules, raw, id, &context)?,
-                        Err(rejection) => Err(rejection),
-                    },
-                }
-            }
-            // The stored form of its service is what counts.
-            Ok(Raw::Plain(plain)) => match batch::parse_record(plain.json) {
-                Ok(raw) => push(&mut classes, rules, raw, id, &context)?,
-                Err(rejection) => Err(rejection),
-            },
-            Ok(Raw::Parsed(raw)) => push(&mut classes, rules, raw, id, &context)?,
-            Err(rejection) => Err(rejection),
-        };
-        match pushed {
-            Ok(Ok(())) => count += 1,
-            Ok(Err(TooLong { row_bytes })) => taken.rejected.push((index, too_long(row_bytes))),
-            Err(rejection) => taken.rejected.push((index, rejection)),
-        }
-    }
-    let blocks = classes.into_iter().flat_map(|(ttl_days, encoder)| {
-        encoder.finish().into_iter().map(move |block| (retention::class_of(ttl_days), block))
-    });
-    Ok((blocks.collect(), count, taken))
-}
-
-/// The long way of a record: as a tree.
-fn push(
-    classes: &mut BTreeMap<u32, rows::Encoder>,
-    rules: &Rules<'_>,
-    raw: RawRecord,
-    id: Uuid,
-    context: &normalise::Context<'_>,
-) -> Result<Result<Result<(), TooLong>, Rejection>, Error> {
-    let record = match normalise::normalise(raw, id, context) {
-        Ok(record) => record,
-        Err(rejection) => return Ok(Err(rejection)),
+/// What would be stored of a batch. Nothing is; windows count this batch alone.
+pub async fn dry_run<'a, I>(app: &App, tenant: &Tenant, sent: Batch<'_, I>) -> Result<Vec<Dry>, Error>
+where
+    I: IntoIterator<Item = Result<Raw<'a>, Rejection>>,
+{
+    let known = configs::known_or_last(app, tenant).await;
+    let pipeline = pipelines::of(app, tenant).await?;
+    let received_at = app.now();
+    let first_id = first_id(received_at, app.random.bits());
+    let mut windows = Windows::default();
+    let now = app.clock.now_ms();
+    let mut count = |seen: Observation| {
+        windows.count(&seen.rule, &seen.key, seen.window_s, (1, seen.value), seen.threshold, now)
     };
-    if let Err(rejection) = rules.check(&record.service) {
-        return Ok(Err(rejection));
-    }
-    Ok(Ok(classes.entry(rules.known.ttl_days(&record.service)).or_default().push(&record)?))
-}
-
-fn too_long(row_bytes: usize) -> Rejection {
-    let message = format!(
-        "expected a record whose stored form is not larger than {MAX_ROW_BYTES} bytes, got {row_bytes}: \
-         numbers such as 1e15 are stored in full"
-    );
-    Rejection::new(Rejection::RECORD_TOO_LARGE, message)
+    let about = About { known: &known, pipeline: Some(&pipeline), sent: &sent.how, received_at, first_id };
+    encode::dry_run(sent.records, &about, &mut count)
 }
 
 /// Makes an append durable in its shard, or in the spool when the shard cannot be reached. Answers the

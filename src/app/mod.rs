@@ -16,9 +16,11 @@ pub mod ingest;
 pub mod jobs;
 pub mod limiter;
 pub mod limits;
+pub mod pipelines;
 pub mod purge;
 pub mod reader;
 pub mod rebuild;
+pub mod rules;
 pub mod scan;
 pub mod search;
 pub mod shard;
@@ -27,6 +29,7 @@ pub mod stats;
 pub mod tail;
 pub mod tokens;
 pub mod trace;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -36,7 +39,7 @@ pub use reader::{Confined, Reader};
 use crate::{
     engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
     ports::{
-        Accounts, Background, Catalog, Clock, Copies, Journal, Limits, Meter, ObjectStore, Outbound,
+        Accounts, Background, Catalog, Clock, Copies, Events, Journal, Limits, Meter, ObjectStore, Outbound,
         Partitions, Random, Scanners, ShardName, Shards,
     },
 };
@@ -60,6 +63,7 @@ pub struct App {
     pub meter: Arc<dyn Meter>,
     pub journal: Arc<dyn Journal>,
     pub accounts: Arc<dyn Accounts>,
+    pub events: Arc<dyn Events>,
     pub copies: Arc<dyn Copies>,
     pub background: Arc<dyn Background>,
     pub access: Arc<access::Cache>,
@@ -71,6 +75,7 @@ pub struct App {
     pub segments: Arc<scan::Cache>,
     pub indexes: Arc<scan::IndexCache>,
     pub rollups: Arc<scan::RollupCache>,
+    pub watch: Arc<watch::Watch>,
 }
 
 impl App {

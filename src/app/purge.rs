@@ -87,6 +87,7 @@ async fn erase(app: &App, tenant: &Tenant) -> Result<Removed, Error> {
         app.shards.flush(&shard).await?;
     }
     let erased = app.catalog.erase(tenant).await?;
+    app.events.erase(tenant).await?;
     let mut removed = Removed {
         segments: erased.segments,
         records: erased.rows,

@@ -7,6 +7,7 @@ use super::Error;
 use crate::engine::{
     auth::{Permission, Principal, permission::SECURITY},
     block::Corrupt,
+    pipeline,
     query::{Expr, Field, Filter, Match, Test, TimeRange},
     record::{row::RowHead, timestamp::Timestamp},
     redact,
@@ -31,6 +32,8 @@ pub struct Reader {
 pub struct Confined {
     tenant: Tenant,
     filter: Filter,
+    /// What must hold for a row as it is shown, where that is not what is stored.
+    of_masked: Option<Expr>,
     since: Timestamp,
 }
 
@@ -76,9 +79,12 @@ impl Reader {
     }
 
     pub fn confine(&self, filter: &Filter) -> Confined {
-        let expr = Expr::and(vec![self.scope.clone(), filter.expr.clone()]);
+        let asked = pipeline::as_stored(&filter.expr);
+        let of_masked = (self.masks && looks_at_masked(&asked)).then(|| asked.clone());
+        let asked = if of_masked.is_some() { loosened(asked) } else { asked };
+        let expr = Expr::and(vec![self.scope.clone(), asked]);
         let time = TimeRange { start: filter.time.start.max(self.since), end: filter.time.end };
-        Confined { tenant: self.tenant.clone(), filter: Filter { time, expr }, since: self.since }
+        Confined { tenant: self.tenant.clone(), filter: Filter { time, expr }, of_masked, since: self.since }
     }
 
     pub fn sees_service(&self, service: &str) -> bool {
@@ -105,6 +111,25 @@ impl Reader {
     }
 }
 
+/// Whether it looks at what masking may change.
+fn looks_at_masked(expr: &Expr) -> bool {
+    let fields = expr.fields();
+    fields.any || fields.named.iter().any(|name| !redact::is_shown_as_stored(name))
+}
+
+/// What of an expression may be asked of rows as they are stored, before it is asked of them as they are shown. Only
+/// words that must be there: masking takes words away and adds none but marks, and a test that a mark may meet would tell
+/// rows apart by what is behind it.
+fn loosened(expr: Expr) -> Expr {
+    let is_word = |found: &Match| matches!(found.test, Test::Words(_) | Test::Value(_) | Test::Exact(_));
+    match expr {
+        Expr::And(parts) => Expr::and(parts.into_iter().map(loosened).collect()),
+        Expr::Match(found) if is_word(&found) => Expr::Match(found),
+        other if looks_at_masked(&other) => Expr::All,
+        other => other,
+    }
+}
+
 /// Rows of this category, in capitals or not.
 fn of_category(name: &str) -> Expr {
     let test = Test::Value(name.to_owned());
@@ -114,11 +139,16 @@ fn of_category(name: &str) -> Expr {
 impl Confined {
     /// For jobs of a scanner, which were confined before they were sent.
     pub(super) fn of_job(tenant: Tenant, filter: Filter) -> Self {
-        Self { tenant, filter, since: Timestamp::EPOCH }
+        Self { tenant, filter, of_masked: None, since: Timestamp::EPOCH }
     }
 
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
+    }
+
+    /// What a row must meet as it is shown, besides what the filter says of it as it is stored.
+    pub(super) fn of_masked(&self) -> Option<&Expr> {
+        self.of_masked.as_ref()
     }
 
     /// The same within another range of time.

@@ -1,6 +1,7 @@
 //! Segments: walking those that a read concerns, and handing what they hold to whoever asks. What is not in
 //! segments yet is in `fresh`.
 
+mod masked;
 mod needles;
 mod open;
 mod recent;

@@ -3,6 +3,7 @@
 
 mod forget;
 mod held;
+mod observe;
 mod waiting;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,7 @@ use crate::{
             quota::Admission,
             wal,
         },
+        triage::Windows,
     },
     ports::{
         Catalog, CatalogEntry, Clock, Journal, ObjectStore, PortError, ShardLog, ShardName,
@@ -49,6 +51,8 @@ pub struct Shard {
     journal: Arc<dyn Journal>,
     /// Never held across an await.
     state: Mutex<State>,
+    /// What rules watch for. It lives as long as the object: a window that is longer than a pause begins anew.
+    windows: Mutex<Windows>,
     flushing: futures::lock::Mutex<()>,
 }
 
@@ -101,6 +105,7 @@ impl Shard {
             clock,
             journal,
             state: Mutex::new(state),
+            windows: Mutex::default(),
             flushing: futures::lock::Mutex::default(),
         })
     }

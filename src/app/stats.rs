@@ -25,7 +25,8 @@ pub async fn services(app: &App, reader: &Reader) -> Result<(Summary, bool), Err
     let count = |text: &[u8], _: &mut Stats| {
         scan::for_each_row(text, |row| {
             let bytes = row.line.len() as u64 + 1;
-            summary::count(&mut all, &row.head.service, row.head.level, row.head.timestamp, bytes);
+            let (head, weight) = (&row.head, row.weight());
+            summary::count(&mut all, &head.service, head.level, head.timestamp, bytes, weight);
             Ok(())
         })
     };
@@ -81,7 +82,7 @@ pub async fn service(app: &App, reader: &Reader, service: &str) -> Result<Servic
     let count = |text: &[u8], _: &mut Stats| {
         scan::for_each_row(text, |row| {
             if row.head.service == service && reader.sees_service(service) {
-                unflushed.count(service, row.head.level, row.head.timestamp);
+                unflushed.count(service, row.head.level, row.head.timestamp, row.weight());
             }
             Ok(())
         })

@@ -25,7 +25,7 @@ pub async fn take(app: &App, tenant: &Tenant, items: &[String]) -> Result<(), Er
     while let Some(first) = records.next() {
         let chunk =
             iter::once(first).chain(records.by_ref().take(CHUNK - 1)).map(|record| Ok(Raw::Parsed(record)));
-        let batch = ingest::Batch { records: chunk, source: SourceType::Tail, key: None, services: None };
+        let batch = ingest::Batch { records: chunk, key: None, how: ingest::How::of(SourceType::Tail) };
         let taken = ingest::ingest(app, tenant, batch).await?;
         let (over, rejected): (Vec<_>, Vec<_>) =
             taken.rejected.into_iter().partition(|(_, why)| why.code == Rejection::QUOTA_EXCEEDED);
@@ -34,7 +34,9 @@ pub async fn take(app: &App, tenant: &Tenant, items: &[String]) -> Result<(), Er
             app.journal.error(&format!("{} records of trace items were dropped: {first}", over.len()));
         }
         for (_, rejection) in rejected {
-            app.journal.error(&format!("a record of a trace item was not taken: {rejection}"));
+            // Not its message: that quotes what was sent.
+            let (code, field) = (rejection.code, rejection.field.unwrap_or_default());
+            app.journal.error(&format!("a record of a trace item was not taken: {code} {field}"));
         }
     }
     Ok(())

@@ -201,8 +201,8 @@ async fn spool(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Brok
 
 async fn configs(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {
     same("no service has settings", catalog.service_configs(a).await?, Vec::new())?;
-    let config = ServiceConfig { max_logs_per_day: Some(1 << 53), ..ServiceConfig::default_for("api", 30) };
-    catalog.put_service_config(a, &ServiceConfig::default_for("api", 7)).await?;
+    let config = ServiceConfig { max_logs_per_day: Some(1 << 53), ..ServiceConfig::default_for("api") };
+    catalog.put_service_config(a, &ServiceConfig::default_for("api")).await?;
     catalog.put_service_config(a, &config).await?;
     same("the last settings are read", catalog.service_configs(a).await?, vec![config])?;
     same("by their tenant alone", catalog.service_configs(b).await?, Vec::new())

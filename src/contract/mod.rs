@@ -4,6 +4,7 @@
 
 mod accounts;
 mod catalog;
+mod events;
 mod limit_log;
 mod limits;
 mod objects;
@@ -15,6 +16,7 @@ use std::fmt::Debug;
 
 pub use accounts::{accounts, copies};
 pub use catalog::catalog;
+pub use events::events;
 pub use limit_log::limit_log;
 pub use limits::limits;
 pub use objects::objects;

@@ -7,7 +7,7 @@ use super::Broken;
 const SUITE: &str = "contract";
 
 /// Parts of what jobs and the administration of tenants ask of all tenants; readers have no way to them.
-const OF_ALL: [&str; 8] = [
+const OF_ALL: [&str; 9] = [
     // The walks of compaction, expiry and index.
     "(tenant, max_ms, key) > (?1, ?2, ?3)",
     "ORDER BY tenant, number",
@@ -18,6 +18,7 @@ const OF_ALL: [&str; 8] = [
     "INSERT OR REPLACE INTO removals (key, noted_ms) SELECT value, ?2 FROM json_each(?1)",
     "SELECT tenant, version, record FROM accounts WHERE",
     "SELECT key FROM segments LIMIT 1",
+    "DELETE FROM events WHERE last_ms < ?1",
 ];
 
 /// A statement and its parameters, as text.

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod catalog;
+mod events;
 mod limits;
 mod objects;
 mod outbound;

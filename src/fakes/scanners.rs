@@ -64,6 +64,8 @@ impl FakeScanners {
         let inner = self.inner.clone();
         let (catalog, objects, shards) = (self.catalog.clone(), self.objects.clone(), self.shards.clone());
         let app = App {
+            events: Arc::new(super::events::FakeEvents::new(self.inner.clone())),
+            watch: Arc::default(),
             settings: Arc::new(Settings::read(|_| None).map_err(|error| failed(error.to_string()))?),
             catalog: catalog.clone(),
             objects: objects.clone(),

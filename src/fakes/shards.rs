@@ -17,6 +17,7 @@ use crate::{
     engine::{
         query::TimeRange,
         shard::{RequestKey, wal::WalRow},
+        triage::Observation,
     },
     ports::{
         PortError, ShardLog, ShardName, Shards,
@@ -96,6 +97,15 @@ impl Shards for FakeShards {
     async fn known(&self, shard: &ShardName, key: &RequestKey) -> Result<Option<Appended>, PortError> {
         self.inner.run(PART, "shards.known", || Ok(()))?;
         self.running(shard)?.known(key).await
+    }
+
+    async fn observe(
+        &self,
+        shard: &ShardName,
+        observed: &[(Observation, u32)],
+    ) -> Result<Vec<u32>, PortError> {
+        self.inner.run(PART, "shards.observe", || Ok(()))?;
+        Ok(self.running(shard)?.observe(observed))
     }
 
     async fn unflushed(&self, shard: &ShardName, range: TimeRange) -> Result<Unflushed, PortError> {

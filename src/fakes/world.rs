@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use super::{
     accounts::{FakeAccounts, FakeBackground, FakeCopies},
     catalog::FakeCatalog,
+    events::FakeEvents,
     limits::FakeLimits,
     objects::FakeObjects,
     outbound::FakeOutbound,
@@ -34,6 +35,7 @@ pub struct World {
     pub shards: Arc<FakeShards>,
     pub scanners: Arc<FakeScanners>,
     pub accounts: Arc<FakeAccounts>,
+    pub events: Arc<FakeEvents>,
     pub copies: Arc<FakeCopies>,
     pub background: Arc<FakeBackground>,
     pub outbound: Arc<FakeOutbound>,
@@ -121,19 +123,34 @@ impl World {
         let shards = Arc::new(FakeShards::new(inner.clone(), catalog.clone(), objects.clone()));
         let scanners = FakeScanners::new(inner.clone(), catalog.clone(), objects.clone(), shards.clone());
         let accounts = Arc::new(FakeAccounts::new(inner.clone()));
+        let events = Arc::new(FakeEvents::new(inner.clone()));
         let copies = Arc::new(FakeCopies::new(inner.clone()));
         let scanners = Arc::new(scanners);
         let outbound = Arc::new(FakeOutbound::new(inner.clone()));
         let limits = Arc::new(FakeLimits::new(inner.clone()));
         let background = Arc::default();
-        Self { inner, objects, catalog, shards, scanners, accounts, copies, background, outbound, limits }
+        Self {
+            inner,
+            objects,
+            catalog,
+            shards,
+            scanners,
+            accounts,
+            events,
+            copies,
+            background,
+            outbound,
+            limits,
+        }
     }
 
     /// The service in this world, with the key `key` and variables as given.
     #[expect(clippy::missing_panics_doc, reason = "a wrong test must not run")]
     pub fn app(&self, vars: &[(&str, &str)]) -> App {
-        let vars: HashMap<&str, &str> =
-            [("LOG_SERVICE_API_KEY", "key")].into_iter().chain(vars.iter().copied()).collect();
+        let vars: HashMap<&str, &str> = [("LOG_SERVICE_API_KEY", "key"), ("DEFAULT_TTL_DAYS", "30")]
+            .into_iter()
+            .chain(vars.iter().copied())
+            .collect();
         let settings = Settings::read(|name| vars.get(name).map(|value| (*value).to_owned()));
         let clock = Arc::new(FakeClock(self.inner.clone()));
         App {
@@ -150,6 +167,7 @@ impl World {
             journal: clock.clone(),
             clock,
             accounts: self.accounts.clone(),
+            events: self.events.clone(),
             copies: self.copies.clone(),
             background: self.background.clone(),
             access: Arc::default(),
@@ -161,6 +179,7 @@ impl World {
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),
+            watch: Arc::default(),
         }
     }
 
@@ -250,7 +269,8 @@ impl Meter for FakeClock {
             shard_requests: count("shards.append")
                 + count("shards.known")
                 + count("shards.unflushed")
-                + count("shards.flush"),
+                + count("shards.flush")
+                + count("shards.observe"),
             scanner_requests: count("scanners.scan"),
             limiter_requests: count("limits.ask"),
             limiter_failures: count("limits.failed"),

@@ -242,6 +242,13 @@ impl About {
         audit::note_refusal(app, who.tenant(), event);
     }
 
+    /// Records are taken as they were sent, whatever is in them.
+    pub(super) fn unredacted(&self, app: &App, who: &Principal) {
+        let mut event = self.event(Action::Unredacted, Some(who.identity().clone()), self.address.as_deref());
+        event.code = Some("redaction_skipped".to_owned());
+        audit::note(app, who.tenant(), event);
+    }
+
     /// Every read of logs, and everything that changes something but logs.
     fn note(&self, app: &App, tenant: &Tenant, need: Permission, who: Identity, response: &mut Response) {
         let action = match need {

@@ -103,6 +103,19 @@ impl Params {
         read.map(Some).ok_or_else(|| Error::invalid("invalid_parameter", &name, message()))
     }
 
+    pub(super) fn take_switch(&mut self, name: &'static str) -> Result<Option<bool>, Error> {
+        let Some((_, value)) = self.take(&[name])? else { return Ok(None) };
+        match value.as_str() {
+            "true" | "1" => Ok(Some(true)),
+            "false" | "0" => Ok(Some(false)),
+            _ => Err(Error::invalid(
+                "invalid_parameter",
+                name,
+                format!("expected true or false, got {value:?}"),
+            )),
+        }
+    }
+
     /// Takes all that says which rows are wanted.
     pub(super) fn take_filter(&mut self) -> Result<Filter, Error> {
         let mut asked = Asked::default();

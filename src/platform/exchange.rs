@@ -1,6 +1,8 @@
 //! Requests and answers between JavaScript and the router. Small bodies cross in one piece: a stream
 //! costs the isolate more than all the rest of such a request.
 
+use std::sync::Arc;
+
 use axum::{
     body::{Body, HttpBody},
     http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header},
@@ -8,7 +10,11 @@ use axum::{
 use bytes::Bytes;
 use futures::stream;
 use http_body_util::BodyExt;
-use worker::{Headers, ResponseBuilder, Result, send::SendFuture};
+use js_sys::Reflect;
+use wasm_bindgen::JsValue;
+use worker::{Headers, ResponseBuilder, Result, send::SendFuture, web_sys};
+
+use crate::engine::pipeline::Client;
 
 /// Bodies that say they are no longer than this are read in one piece, when they are first asked for: the
 /// caller has shown a key then, and the handler's own limit has been checked.
@@ -25,6 +31,11 @@ pub(crate) fn request(mut incoming: worker::Request) -> std::result::Result<Requ
         .map_err(|error| error.to_string())?;
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if head.method() == "POST"
+        && let Some(client) = client(head, &headers)
+    {
+        request.extensions_mut().insert(Arc::new(client));
+    }
     *request.headers_mut() = headers;
     *request.body_mut() = match (head.body(), length) {
         (None, _) => Body::empty(),
@@ -35,6 +46,18 @@ pub(crate) fn request(mut incoming: worker::Request) -> std::result::Result<Requ
         (Some(stream), _) => Body::new(worker::Body::new(stream)),
     };
     Ok(request)
+}
+
+/// What the platform tells of who sent a request. Each field is asked for by itself: which there are depends on the plan.
+fn client(request: &web_sys::Request, headers: &HeaderMap) -> Option<Client> {
+    let cf = Reflect::get(request, &"cf".into()).ok().filter(JsValue::is_object)?;
+    let get = |name: &str| Reflect::get(&cf, &name.into()).ok();
+    let text = |name| get(name)?.as_string();
+    // A network's number is a whole number of 32 bits.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let asn = get("asn").and_then(|asn| asn.as_f64()).map(|asn| asn as u32);
+    let user_agent = headers.get(header::USER_AGENT).and_then(|name| name.to_str().ok());
+    Client::new(text("country").as_deref(), text("colo").as_deref(), asn, user_agent)
 }
 
 /// A value that HTTP does not allow is left out: no handler could read it.

@@ -49,7 +49,8 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         journal: clock.clone(),
         meter: Arc::new(meter::Isolate),
         clock,
-        accounts: catalog,
+        accounts: catalog.clone(),
+        events: catalog,
         copies: Arc::new(copies::KvCopies::new(env.kv("KV").map_err(part)?)),
         background: Arc::new(background::Platform),
         access: ACCESS.clone(),
@@ -61,6 +62,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         segments: SEGMENTS.clone(),
         indexes: INDEXES.clone(),
         rollups: ROLLUPS.clone(),
+        watch: Arc::default(),
     })
 }
 

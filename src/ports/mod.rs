@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod background;
 pub mod catalog;
 pub mod clock;
+pub mod events;
 pub mod journal;
 pub mod limit_log;
 pub mod limits;
@@ -23,6 +24,7 @@ pub use accounts::{Accounts, Copies};
 pub use background::Background;
 pub use catalog::{Catalog, CatalogEntry};
 pub use clock::Clock;
+pub use events::Events;
 pub use journal::Journal;
 pub use limit_log::LimitLog;
 pub use limits::{LimiterName, Limits};
@@ -40,7 +42,7 @@ pub use shards::{ShardName, Shards};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part} failed: {reason}")]
 pub struct PortError {
-    /// Which part: `accounts`, `catalog`, `copies`, `objects`, `outbound`, `shard`, `shard log`, `scanner`, `limiter`,
+    /// Which part: `accounts`, `catalog`, `copies`, `events`, `objects`, `outbound`, `shard`, `shard log`, `scanner`, `limiter`,
     /// `limit log`, or `store` for all of them together.
     pub part: &'static str,
     pub reason: String,

@@ -13,6 +13,7 @@ use crate::engine::{
         quota::{Left, Refused},
     },
     tenant::Tenant,
+    triage::Observation,
 };
 
 /// One shard of one tenant.
@@ -94,6 +95,13 @@ pub trait Shards: Send + Sync {
 
     /// What the shard has answered to a request with this key, if it remembers one. Stores nothing.
     async fn known(&self, shard: &ShardName, key: &RequestKey) -> Result<Option<Appended>, PortError>;
+
+    /// Counts what rules watch for, in the memory of the shard; answers how many there are of each in its window.
+    async fn observe(
+        &self,
+        shard: &ShardName,
+        observed: &[(Observation, u32)],
+    ) -> Result<Vec<u32>, PortError>;
 
     async fn unflushed(&self, shard: &ShardName, range: TimeRange) -> Result<Unflushed, PortError>;
 

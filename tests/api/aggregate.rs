@@ -292,8 +292,207 @@ async fn facets_show_the_most_frequent_and_count_the_rest() {
         all["data"].as_array().unwrap().iter().map(|one| one["field"].as_str().unwrap()).collect();
     assert_eq!(
         names,
-        ["service", "level", "source_type", "host", "tags", "metadata.cart.size", "metadata.ok"]
+        ["service", "level", "category", "source_type", "host", "tags", "metadata.cart.size", "metadata.ok"]
     );
+}
+
+/// Records of which every third stands for ten and every fifth for one in another number, in a minute each.
+fn sampled() -> Vec<Value> {
+    (0..60_usize)
+        .map(|n| {
+            let mut record = json!({
+                "service": SERVICES[n % 2], "level": LEVELS[n % 4], "message": format!("took {n} ms"),
+                "timestamp": NOW_MS - (n as u64) * 60_000, "duration_ms": n, "tags": ["all", format!("t{}", n % 3)],
+                // Of its own, and no rate.
+                "metadata": {"sample_rate": 3},
+            });
+            if n % 3 == 0 || n % 5 == 0 {
+                record["sample_rate"] = json!(if n % 3 == 0 { 10 } else { 250 });
+            }
+            record
+        })
+        .collect()
+}
+
+fn weight(record: &Value) -> u64 {
+    record["sample_rate"].as_u64().unwrap_or(1)
+}
+
+/// What the wanted ones of the records count, by a value of each.
+fn by_weight(
+    records: &[Value],
+    wanted: impl Fn(&Value) -> bool,
+    value: impl Fn(&Value) -> String,
+) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for record in records.iter().filter(|record| wanted(record)) {
+        *counts.entry(value(record)).or_default() += weight(record);
+    }
+    counts
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn shown(rows: &Value, by: &str) -> BTreeMap<String, u64> {
+    let count = |one: &Value| one["count"].as_u64().unwrap();
+    let rows = rows.as_array().unwrap().iter().filter(|one| count(one) > 0);
+    rows.map(|one| (text_of(&one[by]), count(one))).collect()
+}
+
+type Wanted = fn(&Value) -> bool;
+
+/// Measures of the wanted records: a number counts as many times as its record.
+async fn numbers_by_weight(
+    service: &Service,
+    records: &[Value],
+    (filter, wanted): (&str, Wanted),
+    context: &str,
+) {
+    let get = async |path: &str| service.get(&format!("/api/v1/{path}{filter}")).await.ok();
+    let body = get("stats?stats=sum(duration_ms),avg(duration_ms),min(duration_ms),max(duration_ms),p50(duration_ms),uniq(duration_ms)&").await;
+    let mut each: Vec<(u64, u64)> = records
+        .iter()
+        .filter(|one| wanted(one))
+        .map(|one| (one["duration_ms"].as_u64().unwrap(), weight(one)))
+        .collect();
+    each.sort_unstable();
+    let sum: u64 = each.iter().map(|(number, weight)| number * weight).sum();
+    let total: u64 = each.iter().map(|(_, weight)| weight).sum();
+    let got = |name: &str| body["data"][0][format!("{name}(duration_ms)")].as_f64().unwrap();
+    assert_eq!((got("sum"), got("avg")), (sum as f64, sum as f64 / total as f64), "{context}");
+    assert_eq!((got("min"), got("max")), (each[0].0 as f64, each[each.len() - 1].0 as f64), "{context}");
+    assert_eq!(body["data"][0]["uniq(duration_ms)"], each.len(), "{context}");
+    let rank = ((total - 1) as f64 / 2.0).round() as u64;
+    let mut before = 0;
+    let median = each.iter().find(|(_, weight)| {
+        before += weight;
+        before > rank
+    });
+    let median = median.unwrap().0 as f64;
+    assert!((got("p50") - median).abs() <= median * 0.0101, "{context}: {} {median}", got("p50"));
+}
+
+async fn counts_by_weight(service: &Service, records: &[Value], when: &str) {
+    let start = |record: &Value, interval: u64| {
+        let ms = record["timestamp"].as_u64().unwrap();
+        let start = i64::try_from(ms - ms % interval).unwrap();
+        timberline::engine::record::timestamp::Timestamp::from_ms(start).to_string()
+    };
+    // What the summary answers, what it answers in part, and what blocks must be read for.
+    let filters: [(&str, Wanted); 5] = [
+        ("", |_| true),
+        ("level=ERROR,INFO", |one| one["level"] == "ERROR" || one["level"] == "INFO"),
+        ("service=web&level=ERROR", |one| one["service"] == "web" && one["level"] == "ERROR"),
+        ("q=took", |_| true),
+        ("q=tags:t1", |one| one["tags"][1] == "t1"),
+    ];
+    for (filter, wanted) in filters {
+        let context = format!("{when}: {filter}");
+        let get = async |path: &str| service.get(&format!("/api/v1/{path}{filter}")).await.ok();
+        let rows = records.iter().filter(|one| wanted(one)).count();
+        let total: u64 = by_weight(records, wanted, |_| String::new()).values().sum();
+        let (total, of) =
+            (json!(total), |name: &'static str| by_weight(records, wanted, move |one| text_of(&one[name])));
+        let body = get("stats?stats=count&").await;
+        let numbers = (&body["data"][0]["count"], &body["stats"]["rows_matched"]);
+        assert_eq!(numbers, (&total, &json!(rows)), "{context}");
+        for name in ["service", "level"] {
+            let body = get(&format!("stats?by={name}&")).await;
+            assert_eq!(shown(&body["data"], name), of(name), "{context}");
+            assert_eq!(body["stats"]["rows_matched"], rows, "{context}");
+        }
+        let body = get("stats?by=time:5m&").await;
+        let by_time = by_weight(records, wanted, |one| start(one, 300_000));
+        assert_eq!(shown(&body["data"], "time"), by_time, "{context}");
+        assert_eq!(body["stats"]["rows_matched"], rows, "{context}");
+        assert_eq!(
+            shown(&get("stats?by=time:30s&").await["data"], "time"),
+            by_weight(records, wanted, |one| start(one, 30_000)),
+            "{context}"
+        );
+        let body = get("histogram?interval=5m&").await;
+        assert_eq!(shown(&body["data"], "time"), by_time, "{context}");
+        let bars = body["data"].as_array().unwrap();
+        for level in LEVELS {
+            let sum: u64 = bars.iter().map(|bar| bar["by_level"][level].as_u64().unwrap()).sum();
+            assert_eq!(sum, of("level").get(level).copied().unwrap_or(0), "{context}");
+        }
+        let body = get("facets?fields=service,level,tags,sample_rate,metadata.sample_rate&").await;
+        let facet = |nth: usize| shown(&body["data"][nth]["values"], "value");
+        assert_eq!((facet(0), facet(1)), (of("service"), of("level")), "{context}");
+        let mut tags = by_weight(records, wanted, |one| text_of(&one["tags"][1]));
+        tags.extend(by_weight(records, wanted, |_| "all".to_owned()));
+        assert_eq!(facet(2), tags, "{context}");
+        let mut rates = of("sample_rate");
+        rates.remove("null");
+        assert_eq!(facet(3), rates, "{context}");
+        assert_eq!(
+            shown(&body["data"][4]["values"], "value"),
+            BTreeMap::from([("3".to_owned(), total.as_u64().unwrap())])
+        );
+        let body = get("fields?").await;
+        assert_eq!(body["rows"], total, "{context}");
+        let of_field = |name: &str| {
+            let found = body["data"].as_array().unwrap().iter().find(|one| one["field"] == name);
+            found.map_or(0, |one| one["rows"].as_u64().unwrap())
+        };
+        assert_eq!(json!(of_field("level")), total, "{context}");
+        assert_eq!(of_field("sample_rate"), rates.values().sum::<u64>(), "{context}");
+        numbers_by_weight(service, records, (filter, wanted), &context).await;
+    }
+    let services = service.get("/api/v1/logs/services").await.ok();
+    for one in services["data"].as_array().unwrap() {
+        let name = one["service"].as_str().unwrap();
+        let own: Vec<Value> = records.iter().filter(|record| record["service"] == name).cloned().collect();
+        let levels = by_weight(&own, |_| true, |one| text_of(&one["level"]));
+        let body = service.get(&format!("/api/v1/logs/stats/{name}")).await.ok();
+        for totals in [one, &body] {
+            assert_eq!(totals["total"], own.len(), "{when}: rows as stored");
+            for level in LEVELS {
+                let count = levels.get(level).copied().unwrap_or(0);
+                assert_eq!(totals["by_level"][level], count, "{when}: {name} {level}");
+            }
+        }
+        let hours = by_weight(&own, |_| true, |one| start(one, crate::HOUR_MS));
+        assert_eq!(shown(&body["per_hour"], "hour"), hours, "{when}: {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_sampled_record_counts_as_many_as_it_stands_for() {
+    let records = sampled();
+    let service = Service::new();
+    let (first, rest) = records.split_at(25);
+    assert_eq!(service.store_all(first).await.len(), first.len());
+    counts_by_weight(&service, first, "not flushed").await;
+    service.flush().await;
+    counts_by_weight(&service, first, "flushed").await;
+    // One that nothing was sampled out of is beside them: it is counted by its footer.
+    let plain: Vec<Value> = (60..70_usize)
+        .map(|n| {
+            json!({
+                "service": "web", "level": "INFO", "message": "took a while", "tags": ["all", "t1"],
+                "timestamp": NOW_MS - (n as u64) * 60_000, "duration_ms": n, "metadata": {"sample_rate": 3},
+            })
+        })
+        .collect();
+    service.store_all(&plain).await;
+    service.flush().await;
+    let with_plain = [first, &plain].concat();
+    counts_by_weight(&service, &with_plain, "with one that is not sampled").await;
+    service.store_all(rest).await;
+    let all = [first, &plain, rest].concat();
+    counts_by_weight(&service, &all, "half of it flushed").await;
+    service.flush().await;
+    counts_by_weight(&service.restarted(), &all, "all flushed").await;
+    service.world.turn_clock(crate::HOUR_MS + 10 * crate::compaction::MINUTE_MS);
+    let compacted = run(&service).await;
+    assert!(compacted.segments_made > 0 && compacted.segments_made < compacted.segments_gone);
+    counts_by_weight(&service, &all, "compacted").await;
+    let plain = service.get("/api/v1/stats?q=message:while").await.ok();
+    assert_eq!(plain["data"][0]["count"], 10);
 }
 
 #[tokio::test]

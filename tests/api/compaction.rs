@@ -380,7 +380,7 @@ async fn one_that_is_damaged_or_gone_keeps_no_other() {
     let third = bytes.len() / 3;
     bytes[..third].fill(0x55);
     service.world.objects.overwrite(&brief[0].key, bytes);
-    let usual: Vec<_> = all.iter().filter(|entry| entry.id.class == "d30").collect();
+    let usual: Vec<_> = all.iter().filter(|entry| entry.id.class == "standard").collect();
     service.world.objects.delete(std::slice::from_ref(&usual[0].key)).await.unwrap();
     run(&service).await;
     let mut left: Vec<String> = service.world.catalog.keys();
@@ -415,7 +415,8 @@ async fn a_segment_of_version_1_is_merged_with_others() {
     let at = reader::end_marker(&bytes[bytes.len() - segment::END_LEN..]).unwrap();
     let received = u64::try_from(footer.max_received.as_ms()).unwrap();
     service.world.turn_clock(received - service.world.now_ms());
-    // Its shard went on since.
+    // Its shard went on since, and keeps it together with the rest.
+    service.put("/api/v1/logs/config/api", &json!({"ttl_days": 30})).await.ok();
     service.store(&log("api", "one")).await;
     service.store(&log("api", "two")).await;
     service.flush().await;

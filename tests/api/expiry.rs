@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use timberline::{
     app::{
         self,
-        ingest::Batch,
+        ingest::{Batch, How},
         jobs::expire::{Expired, expire},
     },
     engine::{
@@ -196,7 +196,7 @@ async fn a_batch_is_no_larger_than_it_is_set_to_be() {
 async fn store_for(service: &Service, tenant: &str, message: &str) {
     let Value::Object(fields) = log_at("api", message, NOW_MS) else { return };
     let records = vec![Ok(Raw::Parsed(RawRecord { fields, size_bytes: 50 }))];
-    let batch = Batch { records, source: SourceType::Http, key: None, services: None };
+    let batch = Batch { records, key: None, how: How::of(SourceType::Http) };
     let tenant = Tenant::parse(tenant).unwrap();
     app::ingest::ingest(&service.app, &tenant, batch).await.unwrap();
     app::flush::flush(&service.app, &tenant).await.unwrap();

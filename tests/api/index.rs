@@ -379,7 +379,7 @@ async fn tenants_have_indexes_of_their_own_and_numbers_that_grow() {
     assert_eq!((indexed.segments, indexed.indexes_made), (4, 2));
     let all = partitions(&service).await;
     assert_eq!(all[0].number + 1, all[1].number);
-    assert_eq!(all.iter().map(|one| one.class.as_str()).collect::<BTreeSet<_>>(), ["d30", "d60"].into());
+    assert_eq!(all.iter().map(|one| one.class.as_str()).collect::<BTreeSet<_>>(), ["standard", "d60"].into());
     let found = service.get("/logs/search?q=brief").await.ok();
     assert_eq!((found["data"].as_array().unwrap().len(), &found["stats"]["indexes"]), (3, &json!(2)));
 }

@@ -18,6 +18,7 @@ mod ingest;
 mod large;
 mod long_run;
 mod model;
+mod pipeline;
 mod query;
 mod quota;
 mod read;

@@ -164,7 +164,7 @@ async fn what_is_no_segment_stays_and_is_told_of() {
     let ids = hour(&service, 3).await;
     let keys = service.world.catalog.keys();
     let copied = service.world.objects.bytes(&keys[0]).unwrap();
-    let folder = "logs/default/d30/2025/11/21";
+    let folder = "logs/default/standard/2025/11/21";
     for (name, bytes) in [
         ("notes.txt", b"hello".to_vec()),
         ("000-000000000900-000000000900.seg.gz", copied.clone()),
@@ -196,7 +196,7 @@ async fn a_call_is_bounded_and_the_next_goes_on() {
     let first = act(&service, None).await;
     assert_eq!(first["status"], "partial");
     assert!(reads() - read <= 400, "{}", reads() - read);
-    assert!(first["continue"].as_str().unwrap().starts_with("logs/default/d30/2025/11/"), "{first}");
+    assert!(first["continue"].as_str().unwrap().starts_with("logs/default/standard/2025/11/"), "{first}");
     let (sums, calls) = rebuild(&service).await;
     assert_eq!((&sums["segments_added"], calls), (&json!(500), 2));
     assert_eq!(service.world.catalog.keys(), before);

@@ -37,7 +37,7 @@ export async function startTimberline({ persist, vars = {}, key = KEY, producers
     log: new Log(LogLevel.ERROR),
     handleStructuredLogs: (line) => logs.push(line),
     unsafeHandleRuntimeRestart: () => restarted(),
-    workers: [timberline({ ...VARS, ...vars, ...(key === null ? {} : { LOG_SERVICE_API_KEY: key }) }, worker, build), ...producers.map(producer)],
+    workers: [timberline({ ...VARS, DEFAULT_TTL_DAYS: "30", ...vars, ...(key === null ? {} : { LOG_SERVICE_API_KEY: key }) }, worker, build), ...producers.map(producer)],
   });
   let mf;
   let processes = [];

@@ -26,6 +26,14 @@ async function makeRole(t) {
   return name;
 }
 
+const RULE = { when: "service:nobody", then: [{ action: "tag", tag: "t" }] };
+
+async function makeRule(t) {
+  const name = `rule-${(made += 1)}`;
+  assert.equal((await call(t, `/admin/rules/${name}`, { json: RULE, method: "PUT" })).status, 200);
+  return name;
+}
+
 const someKey = async (t) => (await makeKey(t, { role: "support" })).id;
 
 /** A good request for every method of every route, and what it is answered. `at` makes what its path names. */
@@ -62,6 +70,18 @@ const ROUTES = [
   { method: "GET", route: "/admin/self-healing", status: 200 },
   { method: "POST", route: "/admin/self-healing/actions", json: { action: "execute", actionId: "flush" }, status: 200 },
   { method: "GET", route: "/admin/audit", status: 200 },
+  { method: "GET", route: "/admin/events", status: 200 },
+  { method: "GET", route: "/admin/redaction", status: 200 },
+  { method: "PUT", route: "/admin/redaction", json: { kinds: { email: "mask" } }, status: 200 },
+  { method: "POST", route: "/admin/redaction/preview", json: { text: "a@b.example" }, status: 200 },
+  { method: "GET", route: "/admin/retention", status: 200 },
+  { method: "PUT", route: "/admin/retention", json: { anonymize_ip_after_days: 30 }, status: 200 },
+  { method: "GET", route: "/admin/rules", status: 200 },
+  { method: "POST", route: "/admin/rules", json: () => ({ name: `rule-${(made += 1)}`, ...RULE }), status: 201 },
+  { method: "POST", route: "/admin/rules/test", json: { rule: { name: "r", ...RULE } }, status: 200 },
+  { method: "GET", route: "/admin/rules/{name}", at: makeRule, status: 200 },
+  { method: "PUT", route: "/admin/rules/{name}", at: makeRule, json: RULE, status: 200 },
+  { method: "DELETE", route: "/admin/rules/{name}", at: makeRule, status: 200 },
   { method: "GET", route: "/admin/roles", status: 200 },
   { method: "PUT", route: "/admin/roles/{name}", at: async () => "reader", json: { permissions: ["logs:read"] }, status: 200 },
   { method: "DELETE", route: "/admin/roles/{name}", at: makeRole, status: 200 },

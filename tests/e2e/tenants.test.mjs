@@ -114,8 +114,10 @@ describe("a tenant", () => {
     await call(short, "/api/v1/logs/config/long", { json: { ttl_days: 60 }, method: "PUT" });
     await store(short, [{ service: "plain", message: "m" }, { service: "long", message: "m" }]);
     await flush(short);
-    const classes = async () => (await t.objects("logs/short/")).map(({ key }) => /\/d0*(\d+)\//.exec(key)[1]).sort();
-    assert.deepEqual((await classes()).map(Number).sort((a, b) => a - b), [3, 60]);
+    assert.deepEqual((await t.objects("logs/short/")).map(({ key }) => key.split("/")[2]).sort(), ["d60", "standard"]);
+    assert.equal((await get(short, "/admin/retention")).classes.standard.keep_days, 3);
+    const old = { service: "plain", message: "m", timestamp: Date.now() - 4 * 86_400_000 };
+    assertError(await call(short, "/logs", { json: old }), 400, "timestamp_too_old", "timestamp");
     assert.equal((await patch(t, "short.example.com", { config: { retentionDays: 45 } })).status, 200);
     assert.equal((await get(short, "/api/v1/logs/config/plain")).ttl_days, 45);
   });

@@ -46,18 +46,18 @@ pub struct FacetValue {
 #[derive(Clone, Debug, Default)]
 pub struct Facet {
     values: HashMap<Key, u64>,
-    /// Of rows whose values are not told apart.
+    /// Of records whose values are not told apart.
     other: u64,
 }
 
 impl Facet {
-    fn add(&mut self, key: &Key, rows: u64) {
+    fn add(&mut self, key: &Key, records: u64) {
         if let Some(count) = self.values.get_mut(key) {
-            *count += rows;
+            *count += records;
         } else if self.values.len() < MAX_VALUES {
-            self.values.insert(key.clone(), rows);
+            self.values.insert(key.clone(), records);
         } else {
-            self.other += rows;
+            self.other += records;
         }
     }
 
@@ -210,14 +210,14 @@ impl Facet {
 
 impl Sink for Counting {
     fn row(&mut self, row: &Row<'_>, _: Option<&Arc<str>>) -> Result<(), Error> {
-        let mut seen = BTreeSet::new();
+        let (mut seen, weight) = (BTreeSet::new(), row.weight());
         leaves(row.line, &mut |name, kind, value| {
             self.meet(name);
             if let Some(facet) = self.facets.get_mut(name)
                 && let Some(key) = Key::of(kind, value)
                 && seen.insert((name.to_owned(), key.clone()))
             {
-                facet.add(&key, 1);
+                facet.add(&key, weight);
             }
         })?;
         Ok(())
@@ -245,13 +245,14 @@ impl Sink for Counting {
                 }
             }
         }
+        let weights = block.weights()?;
         for (name, facet) in &mut self.facets {
             let coded = Coded::new(block, name, wanted)?;
             let mut counts = vec![0_u64; coded.keys.len()];
-            let first = wanted.rows().filter_map(|row| coded.codes.get(row));
-            for code in first.chain(coded.more.iter().map(|(_, code)| code)) {
+            let first = wanted.rows().filter_map(|row| Some((row, coded.codes.get(row)?)));
+            for (row, code) in first.chain(coded.more.iter().map(|(row, code)| (*row as usize, code))) {
                 if let Some(count) = counts.get_mut(*code as usize) {
-                    *count += 1;
+                    *count += weights.of(row);
                 }
             }
             for (key, count) in coded.keys.iter().zip(counts).skip(1).filter(|(_, count)| *count > 0) {

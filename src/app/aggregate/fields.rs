@@ -11,7 +11,7 @@ use crate::engine::block::{Block, Corrupt, Kind};
 /// Fields that are told apart.
 const MAX_FIELDS: usize = 5_000;
 
-/// How many rows have a field, by the kind of value that they have there.
+/// How many records have a field, by the kind of value that they have there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldRows {
     pub text: u64,
@@ -73,45 +73,47 @@ impl Names {
         }
     }
 
-    fn value(&mut self, path: &str, value: &Value) {
+    fn value(&mut self, path: &str, value: &Value, weight: u64) {
         match value {
             Value::Object(members) if !members.is_empty() => {
                 for (name, value) in members {
-                    self.value(&format!("{path}.{name}"), value);
+                    self.value(&format!("{path}.{name}"), value, weight);
                 }
             }
-            Value::String(_) => self.add(path, Kind::Text, 1),
-            Value::Number(_) => self.add(path, Kind::Number, 1),
-            _ => self.add(path, Kind::Raw, 1),
+            Value::String(_) => self.add(path, Kind::Text, weight),
+            Value::Number(_) => self.add(path, Kind::Number, weight),
+            _ => self.add(path, Kind::Raw, weight),
         }
     }
 }
 
 impl Sink for Names {
     fn row(&mut self, row: &Row<'_>, _: Option<&Arc<str>>) -> Result<(), Error> {
-        self.rows += 1;
+        let weight = row.weight();
+        self.rows += weight;
         let value: BTreeMap<String, Value> =
             serde_json::from_slice(row.line).map_err(|error| Corrupt::damaged("row", error))?;
         for (name, value) in &value {
-            self.value(name, value);
+            self.value(name, value, weight);
         }
         Ok(())
     }
 
     fn block(&mut self, block: &Block<'_>, wanted: &Mask, _: &Arc<str>) -> Result<(), Error> {
-        self.rows += wanted.count() as u64;
+        let weights = block.weights()?;
+        self.rows += weights.sum(wanted.rows());
         for column in &block.meta().columns {
             let Some(known) = block.opened().columns().get(column.column as usize) else { continue };
-            let rows = block.entries(column)?.iter().filter(|(row, _)| wanted.has(*row)).count();
-            self.add(&known.name, known.kind, rows as u64);
+            let entries = block.entries(column)?;
+            let rows = entries.iter().map(|(row, _)| row).filter(|row| wanted.has(*row));
+            self.add(&known.name, known.kind, weights.sum(rows));
         }
         Ok(())
     }
 
     fn counted(&mut self, opened: &Opened, nth: usize, rows: u64) -> bool {
-        let Some(block) = opened.footer.blocks.get(nth).filter(|block| u64::from(block.rows) == rows) else {
-            return rows == 0;
-        };
+        let whole = opened.footer.blocks.get(nth).filter(|block| u64::from(block.rows) == rows);
+        let Some(block) = whole.filter(|_| !opened.is_sampled(nth)) else { return rows == 0 };
         self.rows += rows;
         for column in &block.columns {
             if let Some(known) = opened.columns().get(column.column as usize) {

@@ -76,7 +76,10 @@ impl Counted {
         limits.extend(known.max_logs_per_day().map(|limit| (Of::Tenant, limit)));
         services.sort_unstable_by_key(|(nth, _)| *nth);
         // The n-th that is good has the n-th id.
-        let mut rejected = taken.rejected.iter().map(|(index, _)| *index).peekable();
+        let mut rejected: Vec<usize> = taken.rejected.iter().map(|(index, _)| *index).collect();
+        rejected.extend(&taken.dropped);
+        rejected.sort_unstable();
+        let mut rejected = rejected.into_iter().peekable();
         let good = (0..).filter(|index| rejected.next_if_eq(index).is_none());
         let records = good.zip(services).map(|(index, (_, service))| One { index, service }).collect();
         let now_ms = received_at(header.first_id).map_or(0, |at| at.as_ms().unsigned_abs());

@@ -121,7 +121,8 @@ async fn groups(
                     configs::stored(app, &tenant).await?
                 }
             };
-            let ttl_days = |service: &str| configs.ttl_days(service);
+            let class = entry.id.class.clone();
+            let ttl_days = |service: &str| configs.kept_days(&class, service);
             let (small, large) = tenants.entry(tenant.to_string()).or_default();
             let (seen, most) = if entry.raw_bytes < LARGE_RAW_BYTES {
                 (small, MAX_CANDIDATES)

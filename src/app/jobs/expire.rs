@@ -49,7 +49,8 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
                 Some((of, configs)) if *of == tenant => configs.clone(),
                 _ => configs::stored(app, &tenant).await?,
             };
-            let ttl_days = |service: &str| configs.ttl_days(service);
+            let class = entry.id.class.clone();
+            let ttl_days = |service: &str| configs.kept_days(&class, service);
             match retention::judge(&entry.services, now, ttl_days) {
                 Verdict::Delete => gone.push(entry),
                 Verdict::Rewrite if settled.is(&entry).await => {

@@ -180,7 +180,7 @@ fn a_job_of_others_is_refused() {
         let error = Job::read(&Tenant::default_tenant(), &job(change)).err().unwrap_or_default();
         assert!(error.contains(expected), "{expected}: {error}");
     };
-    check("version 1", &|job| job["version"] = 2.into());
+    check("version 2", &|job| job["version"] = 1.into());
     check("tenant default", &|job| job["tenant"] = "other".into());
     check("below logs/default/", &|job| job["segments"][0]["key"] = "logs/default-2/d30/x.seg.gz".into());
     check("at most 1000", &|job| job["segments"] = vec![job["segments"][0].clone(); 1_001].into());

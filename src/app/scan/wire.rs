@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Grows with every change of a type in this file or in one that it names.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Segments of one job.
 pub(super) const MAX_SEGMENTS: usize = 1_000;

@@ -7,7 +7,7 @@ pub mod config;
 pub mod domain;
 pub mod keys;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ pub use keys::{Key, NewKey};
 
 use crate::engine::{
     auth::{Identity, Permission, Permissions, Principal, Role},
+    pipeline,
     record::timestamp::Timestamp,
     tenant::Tenant,
 };
@@ -66,6 +67,31 @@ pub struct CustomRole {
     pub description: String,
 }
 
+/// Random bytes that equal values become equal tokens by, and that nobody can find the values without.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenKey([u8; 32]);
+
+impl TokenKey {
+    pub fn new(random: [u128; 2]) -> Self {
+        let mut bytes = [0; 32];
+        for (to, from) in bytes.chunks_exact_mut(16).zip(random) {
+            to.copy_from_slice(&from.to_be_bytes());
+        }
+        Self(bytes)
+    }
+
+    pub const fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenKey")
+    }
+}
+
 /// How a tenant ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
@@ -75,7 +101,7 @@ pub struct Closing {
     pub told_at: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     schema: u32,
     tenant: String,
@@ -85,6 +111,12 @@ pub struct Account {
     pub domains: Vec<Domain>,
     pub keys: Vec<Key>,
     pub roles: BTreeMap<String, CustomRole>,
+    /// What its records pass before they are stored.
+    #[serde(default)]
+    pub pipeline: pipeline::Settings,
+    /// What its tokens are made with; nobody is shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_key: Option<TokenKey>,
     /// It ends: nobody is let in any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closing: Option<Closing>,
@@ -103,6 +135,8 @@ impl Account {
             domains: Vec::new(),
             keys: Vec::new(),
             roles: BTreeMap::new(),
+            pipeline: pipeline::Settings::default(),
+            token_key: None,
             closing: None,
             created_at: now,
             updated_at: now,

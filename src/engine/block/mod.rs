@@ -19,6 +19,7 @@ mod shred;
 pub mod summary;
 mod template;
 pub mod view;
+mod weights;
 pub mod words;
 
 pub use footer::{BlockColumn, BlockMeta, ColumnMeta, Footer};
@@ -28,6 +29,7 @@ pub use shred::Kind;
 pub use summary::{Rollup, ServiceSummary, Summary};
 pub use template::{HasWord, Template};
 pub use view::{Block, Opened};
+pub use weights::Weights;
 
 /// The version written into every footer; a reader takes this one and all before it.
 pub const VERSION: u32 = 2;

@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Corrupt, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, MAX_INFLATED_BYTES, MAX_ROW_BYTES, gzip};
-use crate::engine::record::{model::Record, row::RowHead, timestamp::Timestamp};
+use crate::engine::record::{
+    model::Record,
+    row::{self, RowHead},
+    timestamp::Timestamp,
+};
 
 /// A row with its head read.
 #[derive(Clone, Debug)]
@@ -175,6 +179,11 @@ pub fn rows(text: &[u8]) -> impl Iterator<Item = Result<Row<'_>, Corrupt>> {
 }
 
 impl Row<'_> {
+    /// How many records it stands for.
+    pub fn weight(&self) -> u64 {
+        row::weight(self.line).into()
+    }
+
     /// The whole record.
     pub fn record(&self) -> Result<Record, Corrupt> {
         serde_json::from_slice(self.line).map_err(|e| Corrupt::damaged("row", e))

@@ -142,14 +142,16 @@ impl Writer {
             heads: None,
             columns: Vec::new(),
         };
-        for Row { head, line } in rows {
+        for row in rows {
+            let (Row { head, line }, weight) = (row, row.weight());
             meta.min_time = meta.min_time.min(head.timestamp);
             meta.max_time = meta.max_time.max(head.timestamp);
             meta.min_received = meta.min_received.min(head.received_at);
             meta.max_received = meta.max_received.max(head.received_at);
             let stored = line.len() as u64 + 1;
-            summary::count(&mut self.footer.services, &head.service, head.level, head.timestamp, stored);
-            self.footer.rollup.count(&head.service, head.level, head.timestamp);
+            let (service, level, time) = (&*head.service, head.level, head.timestamp);
+            summary::count(&mut self.footer.services, service, level, time, stored, weight);
+            self.footer.rollup.count(service, level, time, weight);
         }
         self.write_block(rows, &mut meta)?;
         meta.length = self.bytes.len() as u64 - meta.offset;

@@ -17,30 +17,52 @@ pub struct ServiceSummary {
     pub bytes: u64,
     pub first: Timestamp,
     pub last: Timestamp,
+    /// Records by level: a row counts as many as it stands for.
     pub levels: LevelCounts,
+    /// Rows by level, where some stand for several records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<LevelCounts>,
 }
 
 impl ServiceSummary {
+    /// Rows by level.
+    pub fn stored(&self) -> LevelCounts {
+        self.stored.unwrap_or(self.levels)
+    }
+
     pub fn merge(&mut self, other: &Self) {
         self.rows += other.rows;
         self.bytes += other.bytes;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
-        for (mine, theirs) in self.levels.iter_mut().zip(other.levels) {
-            *mine += theirs;
+        if self.stored.is_some() || other.stored.is_some() {
+            self.stored = Some(sum(self.stored(), other.stored()));
         }
+        self.levels = sum(self.levels, other.levels);
     }
+}
+
+fn sum(mut mine: LevelCounts, theirs: LevelCounts) -> LevelCounts {
+    for (mine, theirs) in mine.iter_mut().zip(theirs) {
+        *mine += theirs;
+    }
+    mine
 }
 
 /// Every service of a set of rows.
 pub type Summary = BTreeMap<String, ServiceSummary>;
 
-/// Adds one row to a summary.
-pub fn count(summary: &mut Summary, service: &str, level: Level, time: Timestamp, bytes: u64) {
-    let mut one = ServiceSummary { rows: 1, bytes, first: time, last: time, levels: [0; 5] };
-    if let Some(slot) = one.levels.get_mut(level as usize) {
-        *slot = 1;
-    }
+/// Adds one row to a summary, that stands for `weight` records.
+pub fn count(summary: &mut Summary, service: &str, level: Level, time: Timestamp, bytes: u64, weight: u64) {
+    let of_level = |count| Level::ALL.map(|known| if known == level { count } else { 0 });
+    let one = ServiceSummary {
+        rows: 1,
+        bytes,
+        first: time,
+        last: time,
+        levels: of_level(weight),
+        stored: (weight != 1).then(|| of_level(1)),
+    };
     match summary.get_mut(service) {
         Some(known) => known.merge(&one),
         None => {
@@ -62,7 +84,8 @@ impl Rollup {
         self.counts.iter().map(|(service, minutes)| 100 + service.len() + minutes.len() * 80).sum()
     }
 
-    pub fn count(&mut self, service: &str, level: Level, time: Timestamp) {
+    /// Adds one row that stands for `weight` records.
+    pub fn count(&mut self, service: &str, level: Level, time: Timestamp, weight: u64) {
         if !self.counts.contains_key(service) {
             self.counts.insert(service.to_owned(), BTreeMap::new());
         }
@@ -71,7 +94,7 @@ impl Rollup {
             .get_mut(service)
             .and_then(|minutes| minutes.entry(minute(time)).or_default().get_mut(level as usize))
         {
-            *slot += 1;
+            *slot += weight;
         }
     }
 }
@@ -91,26 +114,48 @@ mod tests {
     fn a_summary_adds_up_per_service() {
         let mut summary = Summary::new();
         let at = Timestamp::from_ms;
-        count(&mut summary, "api", Level::Error, at(2 * MINUTE), 10);
-        count(&mut summary, "api", Level::Info, at(MINUTE), 5);
-        count(&mut summary, "web", Level::Debug, at(9), 1);
+        count(&mut summary, "api", Level::Error, at(2 * MINUTE), 10, 1);
+        count(&mut summary, "api", Level::Info, at(MINUTE), 5, 1);
+        count(&mut summary, "web", Level::Debug, at(9), 1, 1);
         let api = ServiceSummary {
             rows: 2,
             bytes: 15,
             first: at(MINUTE),
             last: at(2 * MINUTE),
             levels: [0, 1, 0, 1, 0],
+            stored: None,
         };
         assert_eq!(summary.get("api"), Some(&api));
         assert_eq!(summary.len(), 2);
     }
 
     #[test]
+    fn a_row_counts_as_many_records_as_it_stands_for() {
+        let mut summary = Summary::new();
+        let mut count = |level, weight| count(&mut summary, "api", level, Timestamp::EPOCH, 10, weight);
+        count(Level::Info, 1);
+        count(Level::Info, 10);
+        count(Level::Warn, 1);
+        let api = summary.remove("api").unwrap();
+        assert_eq!((api.rows, api.bytes, api.levels), (3, 30, [0, 11, 1, 0, 0]));
+        assert_eq!(api.stored(), [0, 2, 1, 0, 0]);
+        let text = serde_json::to_string(&api).unwrap();
+        assert_eq!(serde_json::from_str::<ServiceSummary>(&text).unwrap(), api);
+        // What was written before there were such rows.
+        let old = r#"{"rows":2,"bytes":9,"first":"2025-11-20T00:00:00Z","last":"2025-11-20T00:00:00Z","levels":[0,2,0,0,0]}"#;
+        let mut old: ServiceSummary = serde_json::from_str(old).unwrap();
+        assert!(!serde_json::to_string(&old).unwrap().contains("stored"));
+        old.merge(&api);
+        assert_eq!((old.levels, old.stored()), ([0, 13, 1, 0, 0], [0, 4, 1, 0, 0]));
+    }
+
+    #[test]
     fn a_roll_up_counts_by_the_minute() {
         let mut rollup = Rollup::default();
         for ms in [0, 59_999, 60_000] {
-            rollup.count("api", Level::Warn, Timestamp::from_ms(ms));
+            rollup.count("api", Level::Warn, Timestamp::from_ms(ms), 1);
         }
-        assert_eq!(serde_json::to_string(&rollup).unwrap(), r#"{"api":{"0":[0,0,2,0,0],"1":[0,0,1,0,0]}}"#);
+        rollup.count("api", Level::Error, Timestamp::from_ms(60_000), 10);
+        assert_eq!(serde_json::to_string(&rollup).unwrap(), r#"{"api":{"0":[0,0,2,0,0],"1":[0,0,1,10,0]}}"#);
     }
 }

@@ -38,6 +38,7 @@ fn record(n: u128, us: u64, message: &str) -> Record {
     let context = Context {
         received_at: Timestamp::from_ms(1_763_683_260_000 + i64::try_from(n % 7).unwrap()),
         max_age_ms: &|_| u64::MAX,
+        level_in: &|_| None,
         source: SourceType::Http,
     };
     normalise(RawRecord { fields, size_bytes: 0 }, Uuid::from_u128(n), &context).unwrap()

@@ -21,6 +21,7 @@ use super::{
     ribbon,
     shred::{Skeleton, push_value},
     template::Template,
+    weights,
 };
 use crate::engine::record::timestamp::Timestamp;
 
@@ -35,6 +36,7 @@ const COUNTED_ONE_BY_ONE: u32 = 16;
 pub struct Opened {
     pub footer: Footer,
     columns: Vec<Column>,
+    pub(super) sample_rates: Option<u32>,
 }
 
 /// A column of a segment.
@@ -68,7 +70,8 @@ impl Opened {
         for block in &footer.blocks {
             check(block, &columns)?;
         }
-        Ok(Self { footer, columns })
+        let sample_rates = weights::column(&footer);
+        Ok(Self { footer, columns, sample_rates })
     }
 
     pub fn columns(&self) -> &[Column] {

@@ -16,7 +16,7 @@ pub struct Settings {
     pub api_key_header: String,
     /// `JWT_…`: which tokens are taken; `None` when there is neither `JWT_SECRET` nor `JWT_JWKS_URL`.
     pub jwt: Option<Rules>,
-    /// `DEFAULT_TTL_DAYS`: how long logs of a service without a TTL of its own are kept.
+    /// `DEFAULT_TTL_DAYS`: how long logs of the standard class are kept, where neither tenant nor service says so.
     pub default_ttl_days: u32,
     /// `CLEANUP_BATCH_SIZE`: segments that the expiry handles in one transaction.
     pub cleanup_batch_size: usize,
@@ -76,7 +76,7 @@ impl Settings {
             api_key_header: text(&get, "API_KEY_HEADER")
                 .map_or_else(|| "x-api-key".to_owned(), |name| name.to_ascii_lowercase()),
             jwt: rules(&get)?,
-            default_ttl_days: number("DEFAULT_TTL_DAYS", 30, 1, MAX_TTL_DAYS)?,
+            default_ttl_days: number("DEFAULT_TTL_DAYS", 365, 1, MAX_TTL_DAYS)?,
             cleanup_batch_size: number("CLEANUP_BATCH_SIZE", 100, 1, 1_000)? as usize,
             shards_per_tenant: number("SHARDS_PER_TENANT", 1, 1, 64)?,
             scanners_per_tenant: number("SCANNERS_PER_TENANT", 8, 0, 64)?,

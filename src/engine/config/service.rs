@@ -7,7 +7,9 @@ use super::deployment::MAX_TTL_DAYS;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceConfig {
     pub service: String,
-    pub ttl_days: u32,
+    /// Its own; absent where its policy says how long.
+    #[serde(default)]
+    pub ttl_days: Option<u32>,
     pub retention_policy: RetentionPolicy,
     pub alert_on_errors: bool,
     #[serde(default)]
@@ -45,11 +47,12 @@ impl RetentionPolicy {
         [Self::Standard, Self::Extended, Self::Minimal].into_iter().find(|policy| policy.as_str() == name)
     }
 
-    pub fn ttl_days(self, default_ttl_days: u32) -> u32 {
+    /// What it says; the standard one says nothing of its own.
+    fn ttl_days(self, default_ttl_days: u32) -> Option<u32> {
         match self {
-            Self::Standard => default_ttl_days,
-            Self::Extended => default_ttl_days.max(90),
-            Self::Minimal => default_ttl_days.min(7),
+            Self::Standard => None,
+            Self::Extended => Some(default_ttl_days.max(90)),
+            Self::Minimal => Some(default_ttl_days.min(7)),
         }
     }
 }
@@ -85,10 +88,10 @@ pub struct BadChange {
 
 impl ServiceConfig {
     /// The settings of a service that has none of its own.
-    pub fn default_for(service: &str, default_ttl_days: u32) -> Self {
+    pub fn default_for(service: &str) -> Self {
         Self {
             service: service.to_owned(),
-            ttl_days: default_ttl_days,
+            ttl_days: None,
             retention_policy: RetentionPolicy::Standard,
             alert_on_errors: false,
             max_logs_per_day: None,
@@ -97,13 +100,20 @@ impl ServiceConfig {
         }
     }
 
+    /// How long its logs are kept, where it says so itself.
+    pub fn own_days(&self, default_ttl_days: u32) -> Option<u32> {
+        self.ttl_days.or_else(|| self.retention_policy.ttl_days(default_ttl_days))
+    }
+
+    /// As it is shown: with the days that hold today.
+    #[must_use]
+    pub fn resolved(self, default_ttl_days: u32) -> Self {
+        let days = self.own_days(default_ttl_days).unwrap_or(default_ttl_days);
+        Self { ttl_days: Some(days), ..self }
+    }
+
     /// These settings with a change made at `now` (RFC 3339).
-    pub fn change(
-        mut self,
-        change: &ServiceConfigChange,
-        default_ttl_days: u32,
-        now: &str,
-    ) -> Result<Self, BadChange> {
+    pub fn change(mut self, change: &ServiceConfigChange, now: &str) -> Result<Self, BadChange> {
         if let Some(service) = change.service.as_ref().filter(|service| **service != self.service) {
             let expected = format!("the service of the path, {:?}", self.service);
             return Err(BadChange { field: "service", expected, got: format!("{service:?}") });
@@ -114,17 +124,15 @@ impl ServiceConfig {
                 expected: "standard, extended or minimal".into(),
                 got: format!("{name:?}"),
             })?;
-            self.ttl_days = self.retention_policy.ttl_days(default_ttl_days);
+            self.ttl_days = None;
         }
         if let Some(days) = change.ttl_days {
-            self.ttl_days = u32::try_from(days)
-                .ok()
-                .filter(|days| (1..=MAX_TTL_DAYS).contains(days))
-                .ok_or_else(|| BadChange {
-                    field: "ttl_days",
-                    expected: format!("a whole number from 1 to {MAX_TTL_DAYS}"),
-                    got: days.to_string(),
-                })?;
+            let own = u32::try_from(days).ok().filter(|days| (1..=MAX_TTL_DAYS).contains(days));
+            self.ttl_days = Some(own.ok_or_else(|| BadChange {
+                field: "ttl_days",
+                expected: format!("a whole number from 1 to {MAX_TTL_DAYS}"),
+                got: days.to_string(),
+            })?);
         }
         if let Some(alert) = change.alert_on_errors {
             self.alert_on_errors = alert;
@@ -153,7 +161,7 @@ mod tests {
 
     fn change(json: &str) -> Result<ServiceConfig, BadChange> {
         let change = serde_json::from_str(json).unwrap();
-        ServiceConfig::default_for("api", 30).change(&change, 30, "2026-01-01T00:00:00Z")
+        ServiceConfig::default_for("api").change(&change, "2026-01-01T00:00:00Z")
     }
 
     #[test]
@@ -164,8 +172,12 @@ mod tests {
             (r#"{"retention_policy":"extended"}"#, 90),
             (r#"{"retention_policy":"extended","ttl_days":45}"#, 45),
         ] {
-            assert_eq!(change(json).map(|config| config.ttl_days), Ok(days), "{json}");
+            assert_eq!(change(json).map(|config| config.resolved(30).ttl_days), Ok(Some(days)), "{json}");
         }
+        // What follows from the default follows it when it changes.
+        let minimal = change(r#"{"retention_policy":"minimal"}"#).unwrap();
+        assert_eq!((minimal.own_days(30), minimal.own_days(3)), (Some(7), Some(3)));
+        assert_eq!(change("{}").unwrap().own_days(30), None);
     }
 
     #[test]
@@ -188,7 +200,7 @@ mod tests {
         assert_eq!(limited.max_logs_per_day, Some(5));
         for (json, left) in [("{}", Some(5)), (r#"{"max_logs_per_day":null}"#, None)] {
             let change = serde_json::from_str(json).unwrap();
-            let after = limited.clone().change(&change, 30, "2026-01-02T00:00:00Z").unwrap();
+            let after = limited.clone().change(&change, "2026-01-02T00:00:00Z").unwrap();
             assert_eq!(after.max_logs_per_day, left, "{json}");
             assert_eq!(after.created_at.as_deref(), Some("2026-01-01T00:00:00Z"));
         }

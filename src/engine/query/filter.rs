@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn a_summary_tells_what_service_and_level_decide() {
         let first = Timestamp::from_ms(10);
-        let api = ServiceSummary { rows: 2, bytes: 9, first, last: first, levels: [0, 1, 0, 1, 0] };
+        let levels = [0, 1, 0, 1, 0];
+        let api = ServiceSummary { rows: 2, bytes: 9, first, last: first, levels, stored: None };
         let summary = Summary::from([("api".to_owned(), api)]);
         let check = |query: &str, may: bool, decides: bool| {
             let filter = Filter { time: TimeRange::ALL, expr: parse(query).unwrap() };

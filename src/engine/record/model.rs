@@ -29,7 +29,7 @@ pub struct Record {
 
 impl Record {
     /// The names of all that is stored of one, in that order.
-    pub const FIELDS: [&str; 25] = [
+    pub const FIELDS: [&str; 26] = [
         "id",
         "timestamp",
         "received_at",
@@ -53,6 +53,7 @@ impl Record {
         "status",
         "duration_ms",
         "host",
+        "sample_rate",
         "tags",
         "metadata",
     ];
@@ -97,6 +98,9 @@ pub struct Fields {
     pub duration_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// It stands for so many records; absent for one that stands for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_rate: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// Any JSON, given back as it came.
@@ -191,6 +195,7 @@ mod tests {
                 status: Some(Status::Code(200)),
                 duration_ms: Some(1.5),
                 host: text(),
+                sample_rate: Some(10),
                 tags: vec!["a".to_owned()],
                 metadata: Map::from_iter([("a".to_owned(), json!(1))]),
             }),

@@ -21,6 +21,9 @@ pub const MAX_DEPTH: usize = 64;
 
 pub const MAX_SERVICE_BYTES: usize = 128;
 
+/// One in so many: what a record may say that it stands for.
+pub const MAX_SAMPLE_RATE: u32 = 1_000_000;
+
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// One object as a wire format hands it over.
@@ -41,9 +44,11 @@ pub enum Raw<'a> {
 /// What a record is judged by besides itself.
 pub struct Context<'a> {
     pub received_at: Timestamp,
-    /// How long a service keeps its logs: an older one would expire at once.
+    /// How long a service keeps logs at the most: an older one would expire at once.
     pub max_age_ms: &'a dyn Fn(&str) -> u64,
     pub source: SourceType,
+    /// The level that a message tells where the sender gave none.
+    pub level_in: &'a dyn Fn(&str) -> Option<Level>,
 }
 
 /// Makes the record, or says which field is wrong and why. See docs/fields.md for the whole table.
@@ -59,7 +64,7 @@ pub fn normalise(raw: RawRecord, id: Uuid, ctx: &Context<'_>) -> Result<Record, 
     let (service, component) = service_of(&mut sorted)?;
     let level = match sorted.take(Slot::Level) {
         Some(found) => level_of(&found)?,
-        None => level_of_status(status.as_ref()),
+        None => level_of_status(status.as_ref()).or_else(|| (ctx.level_in)(&message)).unwrap_or(Level::Info),
     };
     let timestamp = match sorted.take(Slot::Timestamp) {
         Some(found) => timestamp_of(&found, &service, ctx)?,
@@ -84,10 +89,12 @@ pub fn normalise(raw: RawRecord, id: Uuid, ctx: &Context<'_>) -> Result<Record, 
         status,
         duration_ms: None,
         host: text(Slot::Host)?,
+        sample_rate: None,
         tags: Vec::new(),
         metadata: Map::new(),
     };
     fields.duration_ms = sorted.take(Slot::Duration).map(|found| duration_of(&found)).transpose()?;
+    fields.sample_rate = sample_rate_of(&mut sorted);
     fields.tags = tags_of(&mut sorted);
     fields.metadata = metadata_of(sorted)?;
     Ok(Record {
@@ -190,8 +197,8 @@ fn level_of(found: &Found) -> Result<Level, Rejection> {
     })
 }
 
-/// A record without a level takes it from its outcome, if that is sent by name.
-fn level_of_status(status: Option<&Status>) -> Level {
+/// A record without a level takes it from its outcome, if that is a failure sent by name.
+fn level_of_status(status: Option<&Status>) -> Option<Level> {
     const FAILURES: [&str; 12] = [
         "FAILED",
         "FAILURE",
@@ -210,9 +217,9 @@ fn level_of_status(status: Option<&Status>) -> Level {
         Some(Status::Name(name))
             if FAILURES.iter().any(|failure| failure.eq_ignore_ascii_case(name.trim())) =>
         {
-            Level::Error
+            Some(Level::Error)
         }
-        _ => Level::Info,
+        _ => None,
     }
 }
 
@@ -276,6 +283,17 @@ fn duration_of(found: &Found) -> Result<f64, Rejection> {
     })
 }
 
+/// How many records it stands for; what is no such number, as a share of 0.1, stays metadata.
+fn sample_rate_of(sorted: &mut Sorted) -> Option<u32> {
+    let found = sorted.take(Slot::SampleRate)?;
+    let rate = whole_number(&found.value).and_then(|rate| u32::try_from(rate).ok());
+    let rate = rate.filter(|rate| (1..=MAX_SAMPLE_RATE).contains(rate));
+    if rate.is_none() {
+        sorted.rest.push((found.key, found.value));
+    }
+    rate
+}
+
 /// Scalars, alone or in an array, are tags; any other shape stays whole, as metadata.
 fn tags_of(sorted: &mut Sorted) -> Vec<String> {
     let Some(found) = sorted.take(Slot::Tags) else {
@@ -302,8 +320,7 @@ fn metadata_of(mut sorted: Sorted) -> Result<Map<String, Value>, Rejection> {
         None => Map::new(),
     };
     for (key, value) in sorted.rest {
-        let key = if metadata.contains_key(&key) { free_name(&key, &metadata) } else { key };
-        metadata.insert(key, value);
+        add_metadata(&mut metadata, key, value);
     }
     match metadata.iter().find(|(_, value)| deeper_than(value, MAX_DEPTH)) {
         None => Ok(metadata),
@@ -312,6 +329,12 @@ fn metadata_of(mut sorted: Sorted) -> Result<Map<String, Value>, Rejection> {
             Err(Rejection::of_field(Rejection::NESTED_TOO_DEEP, key, message))
         }
     }
+}
+
+/// Adds a field; what is there already keeps its name.
+pub fn add_metadata(metadata: &mut Map<String, Value>, key: String, value: Value) {
+    let key = if metadata.contains_key(&key) { free_name(&key, metadata) } else { key };
+    metadata.insert(key, value);
 }
 
 fn free_name(key: &str, taken: &Map<String, Value>) -> String {

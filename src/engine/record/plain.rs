@@ -6,6 +6,8 @@
 
 mod scan;
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use self::scan::Scan;
@@ -22,7 +24,7 @@ pub struct Plain<'a> {
     /// The record's JSON, for the long way.
     pub json: &'a [u8],
     service: &'a str,
-    level: Level,
+    level: Option<Level>,
     timestamp: Option<Timestamp>,
     /// As they are stored, with their quotes, in the order of `TEXTS`; the message is the first.
     texts: [Option<&'a str>; TEXTS.len()],
@@ -30,7 +32,26 @@ pub struct Plain<'a> {
     duration: Option<&'a str>,
     tags: String,
     metadata: String,
+    /// Whether a name of `Additions` is taken in the metadata.
+    takes_added: bool,
 }
+
+/// What is stored beside what was sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Additions<'a> {
+    /// Where none was sent.
+    pub level: Option<Level>,
+    /// Where none was sent; nothing in it needs an escape.
+    pub category: Option<&'a str>,
+    /// In place of the one that was sent, which goes to the metadata; nothing in it needs an escape.
+    pub endpoint: Option<&'a str>,
+    /// Metadata about who sent it, as JSON.
+    pub client: Option<&'a str>,
+}
+
+/// The names in the metadata of an endpoint as it was sent, and of who sent it.
+pub const PATH: &str = "path";
+pub const CLIENT: &str = "client";
 
 /// Fields that are copied, in the order in which they are stored; `source_type` and the numbers come between.
 const TEXTS: [Slot; 15] = [
@@ -126,13 +147,14 @@ impl<'a> Plain<'a> {
         Some(Self {
             json,
             service,
-            level: level.unwrap_or(Level::Info),
+            level,
             timestamp,
             texts,
             status,
             duration,
             tags: tags.unwrap_or_default(),
             metadata,
+            takes_added: names.contains(&PATH) || names.contains(&CLIENT),
         })
     }
 
@@ -140,10 +162,47 @@ impl<'a> Plain<'a> {
         self.service
     }
 
+    /// The level that was sent.
+    pub fn level(&self) -> Option<Level> {
+        self.level
+    }
+
+    pub fn has_tags(&self) -> bool {
+        !self.tags.is_empty()
+    }
+
+    pub fn status(&self) -> Option<i64> {
+        self.status?.parse().ok()
+    }
+
+    /// When it happened, as far as it says.
+    pub fn time(&self, ctx: &Context<'_>) -> Timestamp {
+        self.timestamp.unwrap_or(ctx.received_at)
+    }
+
+    /// A text as it was meant, under the name it is stored with.
+    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        let nth = TEXTS.iter().position(|slot| slot.stored() == name)?;
+        let quoted = (*self.texts.get(nth)?)?;
+        match unquoted(quoted) {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => serde_json::from_str(quoted).ok().map(Cow::Owned),
+        }
+    }
+
     /// Appends the row as it is stored and answers its time; `None`, and nothing appended, when its time is
-    /// not one that is taken.
-    pub fn write(&self, id: Uuid, ctx: &Context<'_>, row: &mut Vec<u8>) -> Option<Timestamp> {
-        let timestamp = self.timestamp.unwrap_or(ctx.received_at);
+    /// not one that is taken, or when there is no place for what is added.
+    pub fn write(
+        &self,
+        id: Uuid,
+        ctx: &Context<'_>,
+        added: &Additions<'_>,
+        row: &mut Vec<u8>,
+    ) -> Option<Timestamp> {
+        if self.takes_added && (added.endpoint.is_some() || added.client.is_some()) {
+            return None;
+        }
+        let timestamp = self.time(ctx);
         if self.timestamp.is_some() && !normalise::is_time_taken(timestamp, self.service, ctx) {
             return None;
         }
@@ -158,7 +217,7 @@ impl<'a> Plain<'a> {
             "\",\"service\":\"",
             self.service,
             "\",\"level\":\"",
-            self.level.as_str(),
+            self.level.or(added.level).unwrap_or(Level::Info).as_str(),
             "\"",
         ];
         for part in head {
@@ -175,10 +234,24 @@ impl<'a> Plain<'a> {
                     row.extend_from_slice(b".0");
                 }
             }
-            put_some(row, slot.stored(), value);
+            match (slot, added.endpoint, added.category) {
+                (Slot::Endpoint, Some(endpoint), _) => put_plain(row, "endpoint", endpoint),
+                (Slot::Category, _, Some(category)) if value.is_none() => {
+                    put_plain(row, "category", category);
+                }
+                _ => put_some(row, slot.stored(), value),
+            }
+        }
+        let mut metadata = Cow::Borrowed(self.metadata.as_str());
+        let path = added.endpoint.and_then(|_| self.texts.get(Slot::Endpoint as usize).copied().flatten());
+        for (name, value) in [(PATH, path), (CLIENT, added.client)] {
+            if let Some(value) = value {
+                push_name(metadata.to_mut(), name);
+                metadata.to_mut().push_str(value);
+            }
         }
         for (name, text, [open, close]) in
-            [("tags", &self.tags, ["[", "]"]), ("metadata", &self.metadata, ["{", "}"])]
+            [("tags", self.tags.as_str(), ["[", "]"]), ("metadata", &*metadata, ["{", "}"])]
         {
             if !text.is_empty() {
                 put(row, name, open);
@@ -195,6 +268,12 @@ fn put_some(row: &mut Vec<u8>, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         put(row, name, value);
     }
+}
+
+fn put_plain(row: &mut Vec<u8>, name: &str, value: &str) {
+    put(row, name, "\"");
+    row.extend_from_slice(value.as_bytes());
+    row.push(b'"');
 }
 
 fn put(row: &mut Vec<u8>, name: &str, value: &str) {

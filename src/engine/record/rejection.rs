@@ -22,6 +22,8 @@ impl Rejection {
     pub const SERVICE_NOT_ALLOWED: &'static str = "service_not_allowed";
     pub const INVALID_LEVEL: &'static str = "invalid_level";
     pub const INVALID_TIMESTAMP: &'static str = "invalid_timestamp";
+    pub const REDACTION_FAILED: &'static str = "redaction_failed";
+    pub const TRIAGE_FAILED: &'static str = "triage_failed";
     pub const TIMESTAMP_TOO_OLD: &'static str = "timestamp_too_old";
     pub const TIMESTAMP_IN_FUTURE: &'static str = "timestamp_in_future";
     pub const RECORD_TOO_LARGE: &'static str = "record_too_large";

@@ -3,9 +3,9 @@
 //! Rows are read by the million, so neither goes through serde's `flatten`, which copies every row into a
 //! tree before it looks at it. What is written is what `Serialize` derives in `model`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -57,6 +57,29 @@ fn quoted(bytes: &[u8]) -> Option<(&str, &[u8])> {
     Some((text, rest.get(1..)?))
 }
 
+static SAMPLE_RATE: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(b"\"sample_rate\""));
+
+/// How many records a stored row stands for. Only a row that has the name somewhere is parsed: it may be the name of
+/// something else there, or a text.
+pub fn weight(line: &[u8]) -> u32 {
+    #[derive(Deserialize)]
+    struct Sampled {
+        sample_rate: Option<u32>,
+    }
+
+    if SAMPLE_RATE.find(line).is_none() {
+        return 1;
+    }
+    let sampled = serde_json::from_slice::<Sampled>(line).ok();
+    sampled.and_then(|sampled| sampled.sample_rate).map_or(1, |rate| rate.max(1))
+}
+
+/// The same of a number as it is written in a row.
+pub fn weight_of(rate: &str) -> u32 {
+    rate.parse().map_or(1, |rate: u32| rate.max(1))
+}
+
 /// `Record` and `Fields` side by side, which is what `flatten` makes of them in JSON.
 #[derive(Deserialize)]
 struct Row {
@@ -84,6 +107,7 @@ struct Row {
     status: Option<Status>,
     duration_ms: Option<f64>,
     host: Option<String>,
+    sample_rate: Option<u32>,
     #[serde(default)]
     tags: Vec<String>,
     #[serde(default)]
@@ -118,6 +142,7 @@ impl<'de> Deserialize<'de> for Record {
                 status: row.status,
                 duration_ms: row.duration_ms,
                 host: row.host,
+                sample_rate: row.sample_rate,
                 tags: row.tags,
                 metadata: row.metadata,
             }),

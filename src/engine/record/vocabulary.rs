@@ -29,6 +29,7 @@ pub(super) enum Slot {
     Timestamp,
     Status,
     Duration,
+    SampleRate,
     Tags,
     Metadata,
 }
@@ -59,6 +60,7 @@ impl Slot {
             Self::Status => "status",
             Self::Duration => "duration_ms",
             Self::Host => "host",
+            Self::SampleRate => "sample_rate",
             Self::Tags => "tags",
             Self::Metadata => "metadata",
         }
@@ -134,6 +136,7 @@ pub(super) const VOCABULARY: &[(Slot, &[&str])] = &[
     (Slot::Status, &["status", "response_status", "responseStatus", "status_code", "statusCode"]),
     (Slot::Duration, &["duration_ms", "durationMs", "execution_time_seconds", "executionTimeSeconds"]),
     (Slot::Host, &["host", "hostname"]),
+    (Slot::SampleRate, &["sample_rate", "sampleRate"]),
     (Slot::Tags, &["tags"]),
     (Slot::Metadata, &["metadata"]),
 ];

@@ -1,11 +1,18 @@
 //! How long a log is kept: retention classes, and what of a segment has expired.
 
+mod class;
+
+pub use class::{ANONYMIZE_IP_AFTER_DAYS, Class, Days, Place, Retention, class_of_category, kept_days};
+
 use crate::engine::{block::Summary, record::timestamp::Timestamp};
 
 pub const DAY_MS: i64 = 86_400_000;
 
 /// Audit records are kept for twelve months at least, whatever a TTL says; a month more than that.
 pub const AUDIT_TTL_DAYS: u32 = 396;
+
+/// The least that audit records are kept.
+pub const AUDIT_MIN_DAYS: u32 = 365;
 
 /// The class that segments of a service with this TTL are kept in.
 pub fn class_of(ttl_days: u32) -> String {
@@ -53,7 +60,7 @@ mod tests {
         let check = |rows: &[(&str, i64)], today: i64, expected| {
             let mut services = Summary::new();
             for (service, day) in rows {
-                summary::count(&mut services, service, Level::Info, at(*day), 1);
+                summary::count(&mut services, service, Level::Info, at(*day), 1, 1);
             }
             let ttl = |service: &str| if service == "brief" { 1 } else { 30 };
             assert_eq!(judge(&services, at(today), ttl), expected, "{rows:?} on day {today}");

@@ -19,7 +19,8 @@ pub const FLUSH_RAW_BYTES: u64 = 16 << 20;
 pub const FLUSH_AGE_MS: u64 = 15 * 60 * 1_000;
 
 /// Services of a segment at the most, and minutes of all its services together: a service takes up to
-/// 350 bytes of the catalog row and a minute about 35, and the row must stay below D1's 2 MB.
+/// 400 bytes of the catalog row and a minute about 35, and the row must stay below D1's 2 MB. A minute with rows that
+/// stand for several records has larger numbers, and counts as two.
 pub const MAX_SERVICES: usize = 2_000;
 pub const MAX_MINUTES: usize = 20_000;
 
@@ -106,6 +107,7 @@ fn cut(mut rows: Vec<Row<'_>>) -> Vec<Vec<Row<'_>>> {
     let mut parts: Vec<Vec<Row<'_>>> = Vec::new();
     let (mut services, mut minutes) = (0, 0);
     let mut last: Option<(Cow<'_, str>, u32)> = None;
+    let mut is_sampled = false;
     for row in rows {
         let minute = summary::minute(row.head.timestamp);
         let new_service = last.as_ref().is_none_or(|(service, _)| *service != row.head.service);
@@ -113,10 +115,15 @@ fn cut(mut rows: Vec<Row<'_>>) -> Vec<Vec<Row<'_>>> {
             services += usize::from(new_service);
             minutes += 1;
             last = Some((row.head.service.clone(), minute));
+            is_sampled = false;
+        }
+        if !is_sampled && row.weight() > 1 {
+            minutes += 1;
+            is_sampled = true;
         }
         if parts.is_empty() || services > MAX_SERVICES || minutes > MAX_MINUTES {
             parts.push(Vec::new());
-            (services, minutes) = (1, 1);
+            (services, minutes) = (1, 1 + usize::from(is_sampled));
         }
         if let Some(part) = parts.last_mut() {
             part.push(row);
@@ -139,7 +146,8 @@ fn are_few(rows: &[Row<'_>]) -> bool {
             return false;
         }
     }
-    services.len() * (last.saturating_sub(first) as usize + 1) <= MAX_MINUTES
+    let minutes = services.len() * (last.saturating_sub(first) as usize + 1);
+    minutes <= MAX_MINUTES / 2 || (minutes <= MAX_MINUTES && rows.iter().all(|row| row.weight() == 1))
 }
 
 #[cfg(test)]
@@ -164,5 +172,9 @@ mod tests {
         let spread = (0..=minutes).flat_map(|minute| [row("api", minute), row("api", minute)]).collect();
         let by_minute: Vec<usize> = cut(spread).iter().map(Vec::len).collect();
         assert_eq!(by_minute, [2 * MAX_MINUTES, 2]);
+        let sampled = |minute| Row { line: br#"{"sample_rate":10}"#, ..row("api", minute) };
+        let spread = (0..minutes).flat_map(|minute| [row("api", minute), sampled(minute)]).collect();
+        let by_minute: Vec<usize> = cut(spread).iter().map(Vec::len).collect();
+        assert_eq!(by_minute, [MAX_MINUTES, MAX_MINUTES]);
     }
 }

@@ -2,16 +2,22 @@
 
 pub(super) mod audit;
 pub(super) mod domains;
+pub(super) mod events;
 pub(super) mod keys;
+pub(super) mod redaction;
+pub(super) mod retention;
 pub(super) mod roles;
+pub(super) mod rules;
 
 use axum::extract::Request;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{body, error::Error, params};
+use crate::engine::auth::Principal;
 
 /// More than any of these requests needs.
-const MAX_BYTES: usize = 64 << 10;
+const MAX_BYTES: usize = 256 << 10;
 
 /// The body of a request, which is one JSON object.
 async fn object(request: Request) -> Result<Map<String, Value>, Error> {
@@ -23,6 +29,41 @@ async fn object(request: Request) -> Result<Map<String, Value>, Error> {
     }
     serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid("invalid_body", "body", format!("expected a JSON object: {error}")))
+}
+
+/// What is the whole tenant's is nothing for a key of some services.
+fn check_whole(who: &Principal) -> Result<(), Error> {
+    if who.services().is_none() { Ok(()) } else { Err(Error::OTHER_SERVICE) }
+}
+
+/// The body of a request as what it has to be.
+async fn read<T: DeserializeOwned>(what: &str, request: Request) -> Result<T, Error> {
+    typed(what, object(request).await?.into())
+}
+
+/// A value as what it has to be; the error names the field.
+fn typed<T: DeserializeOwned>(what: &str, value: Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        // A name that is not known stands as a question mark.
+        let path = error.path().to_string().trim_end_matches(".?").to_owned();
+        let message = error.into_inner().to_string();
+        let quoted = |prefix| message.strip_prefix(prefix).and_then(|rest: &str| rest.split_once('`'));
+        let (code, name) = if let Some((name, _)) = quoted("unknown field `") {
+            ("unknown_field", Some(name))
+        } else if let Some((name, _)) = quoted("missing field `") {
+            ("missing_field", Some(name))
+        } else {
+            ("invalid_value", None)
+        };
+        // A path may end with the field already.
+        let field = match (path.as_str(), name) {
+            (".", Some(name)) => name.to_owned(),
+            (".", None) => what.to_owned(),
+            (path, Some(name)) if path.rsplit('.').next() != Some(name) => format!("{path}.{name}"),
+            (path, _) => path.to_owned(),
+        };
+        Error::invalid(code, &field, message)
+    })
 }
 
 /// A field that has to be there, and to be text.

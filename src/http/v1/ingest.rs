@@ -5,19 +5,20 @@ use std::sync::Arc;
 use axum::{
     Extension,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     app::{
         self, App,
-        ingest::{Batch, Taken},
+        ingest::{Batch, How, Taken},
     },
     engine::{
-        auth::{Principal, digest},
-        record::{model::SourceType, normalise::Raw, rejection::Rejection},
+        auth::{Permission, Principal, digest},
+        pipeline::{Client, Passed},
+        record::{model::SourceType, normalise::Raw, rejection::Rejection, timestamp::Timestamp},
         shard::RequestKey,
         wire::batch::{parse_batch, parse_one},
     },
@@ -25,7 +26,7 @@ use crate::{
         body,
         error::{Error, json_answer},
         gate::About,
-        params,
+        params::Params,
         request_id::RequestId,
     },
 };
@@ -34,6 +35,9 @@ use crate::{
 const MAX_ONE_BYTES: usize = 512 << 10;
 
 const MAX_BATCH_BYTES: usize = 10 << 20;
+
+/// What is shown of records is held as trees, which take many times their text.
+const MAX_DRY_BYTES: usize = 1 << 20;
 
 /// Records of one batch request.
 const MAX_BATCH_RECORDS: usize = 1_000;
@@ -46,10 +50,20 @@ pub(in crate::http) async fn one(
     request: Request,
 ) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
-    params::none(&parts.uri)?;
+    let asked = Asked::of(&parts, &who)?;
     let (_, bytes) = body::read(&parts.headers, body, MAX_ONE_BYTES).await?;
     let key = request_key(&parts.headers, &bytes)?;
-    let taken = take(&app, &who, [Ok(parse_one(&bytes)?)], key).await?;
+    let record = parse_one(&bytes)?;
+    if !asked.redact {
+        about.unredacted(&app, &who);
+    }
+    if asked.dry_run {
+        return dry_run(&app, &who, [Ok(record)], &asked).await;
+    }
+    let taken = take(&app, &who, [Ok(record)], key, &asked).await?;
+    if !taken.dropped.is_empty() {
+        return Ok(json_answer(StatusCode::OK, &json!({ "accepted": 0, "dropped": 1 })));
+    }
     let over_quota_s = taken.over_quota_s;
     match (taken.ids.first(), taken.rejected.into_iter().next()) {
         (None, Some((_, rejection))) if over_quota_s.is_some() => {
@@ -72,22 +86,28 @@ pub(in crate::http) async fn batch(
     request: Request,
 ) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
-    params::none(&parts.uri)?;
-    let (format, bytes) = body::read(&parts.headers, body, MAX_BATCH_BYTES).await?;
+    let asked = Asked::of(&parts, &who)?;
+    let most = if asked.dry_run { MAX_DRY_BYTES } else { MAX_BATCH_BYTES };
+    let (format, bytes) = body::read(&parts.headers, body, most).await?;
     let key = request_key(&parts.headers, &bytes)?;
     let records = parse_batch(&bytes, format, MAX_BATCH_RECORDS)?;
-    let taken = take(&app, &who, records, key).await?;
-    let status = match (taken.ids.is_empty(), taken.over_quota_s) {
+    if !asked.redact {
+        about.unredacted(&app, &who);
+    }
+    if asked.dry_run {
+        return dry_run(&app, &who, records, &asked).await;
+    }
+    let taken = take(&app, &who, records, key, &asked).await?;
+    let status = match (taken.ids.is_empty() && taken.dropped.is_empty(), taken.over_quota_s) {
         (false, _) => StatusCode::OK,
         (true, None) => StatusCode::BAD_REQUEST,
         (true, Some(_)) => StatusCode::TOO_MANY_REQUESTS,
     };
-    let rejected: Vec<_> = taken
-        .rejected
-        .iter()
-        .map(|(index, why)| json!({ "index": index, "code": why.code, "field": why.field, "message": why.message }))
-        .collect();
+    let rejected: Vec<_> = taken.rejected.iter().map(|(index, why)| rejected(*index, why)).collect();
     let mut body = json!({ "accepted": taken.ids.len(), "ids": taken.ids, "rejected": rejected });
+    if let (Some(body), false) = (body.as_object_mut(), taken.dropped.is_empty()) {
+        body.insert("dropped".into(), taken.dropped.len().into());
+    }
     if taken.over_quota_s.is_none() {
         return Ok(json_answer(status, &body));
     }
@@ -114,9 +134,94 @@ async fn take(
     who: &Principal,
     records: impl IntoIterator<Item = Result<Raw<'_>, Rejection>>,
     key: Option<RequestKey>,
+    asked: &Asked,
 ) -> Result<Taken, Error> {
-    let batch = Batch { records, source: SourceType::Http, key, services: who.services() };
+    let batch = Batch { records, key, how: asked.how(who) };
     app::ingest::ingest(app, who.tenant(), batch).await.map_err(|error| Error::of(app, error))
+}
+
+/// What would be stored: 200 `{"accepted","rejected","logs"}`, `logs` in the order of the records that would be.
+async fn dry_run(
+    app: &App,
+    who: &Principal,
+    records: impl IntoIterator<Item = Result<Raw<'_>, Rejection>>,
+    asked: &Asked,
+) -> Result<Response, Error> {
+    let batch = Batch { records, key: None, how: asked.how(who) };
+    let all = app::ingest::dry_run(app, who.tenant(), batch).await.map_err(|error| Error::of(app, error))?;
+    let (mut logs, mut refused, mut dropped) = (Vec::new(), Vec::new(), 0);
+    for (index, one) in all.into_iter().enumerate() {
+        match (one.record, one.passed) {
+            (Ok(row), Some(passed)) => {
+                dropped += usize::from(passed.dropped);
+                logs.push(dry(&row, &passed, &one.retention_class));
+            }
+            (Err(why), _) => refused.push(rejected(index, &why)),
+            (Ok(_), None) => {}
+        }
+    }
+    let mut body =
+        json!({ "accepted": logs.len() - dropped, "rejected": refused, "logs": logs, "dry_run": true });
+    if let (Some(body), true) = (body.as_object_mut(), dropped > 0) {
+        body.insert("dropped".into(), dropped.into());
+    }
+    Ok(json_answer(StatusCode::OK, &body))
+}
+
+/// A record as it would be stored, and what was done to it.
+fn dry(row: &[u8], passed: &Passed, class: &str) -> Value {
+    let mut log: Value = serde_json::from_slice(row).unwrap_or_default();
+    let triage: Vec<Value> = passed
+        .fired
+        .iter()
+        .map(|fired| json!({ "rule": fired.rule, "action": fired.action.name() }))
+        .collect();
+    if let Some(log) = log.as_object_mut() {
+        log.entry("tags").or_insert_with(|| json!([]));
+        log.insert("redactions".into(), json!(passed.redactions));
+        log.insert("triage".into(), triage.into());
+        log.insert("retention_class".into(), class.into());
+        if passed.dropped {
+            log.insert("dropped".into(), true.into());
+        }
+    }
+    log
+}
+
+fn rejected(index: usize, why: &Rejection) -> Value {
+    json!({ "index": index, "code": why.code, "field": why.field, "message": why.message })
+}
+
+/// What is asked of an ingest besides its records.
+struct Asked {
+    /// Nothing is stored.
+    dry_run: bool,
+    redact: bool,
+    client: Option<Arc<Client>>,
+}
+
+impl Asked {
+    /// `?dry_run=true` and `?redact=false`; the second is for those who may change what is redacted.
+    fn of(parts: &Parts, who: &Principal) -> Result<Self, Error> {
+        let mut params = Params::read(&parts.uri, Timestamp::EPOCH)?;
+        let dry_run = params.take_switch("dry_run")?.unwrap_or(false);
+        let redact = params.take_switch("redact")?.unwrap_or(true);
+        params.finish()?;
+        let may = who.may(Permission::WriteConfig) && who.services().is_none();
+        if !redact && !may {
+            return Err(Error::not_allowed(Permission::WriteConfig, &who.identity().role));
+        }
+        Ok(Self { dry_run, redact, client: parts.extensions.get::<Arc<Client>>().cloned() })
+    }
+
+    fn how<'a>(&'a self, who: &'a Principal) -> How<'a> {
+        How {
+            services: who.services(),
+            client: self.client.as_deref(),
+            redact: self.redact,
+            ..How::of(SourceType::Http)
+        }
+    }
 }
 
 /// The `Idempotency-Key` header with what it is for.

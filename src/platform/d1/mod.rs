@@ -1,6 +1,7 @@
 //! The catalog on D1.
 
 mod accounts;
+mod events;
 mod partitions;
 mod rows;
 #[cfg(feature = "contract")]

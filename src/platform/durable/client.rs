@@ -10,6 +10,7 @@ use crate::{
     engine::{
         query::TimeRange,
         shard::{RequestKey, reply},
+        triage::Observation,
     },
     platform::{meter, port_error},
     ports::{
@@ -76,6 +77,16 @@ impl Shards for ShardStubs {
         let body = serde_json::to_vec(key)
             .map_err(|error| PortError { part: "shard", reason: error.to_string() })?;
         SendFuture::new(self.ask(shard, path::KNOWN, body)).await
+    }
+
+    async fn observe(
+        &self,
+        shard: &ShardName,
+        observed: &[(Observation, u32)],
+    ) -> Result<Vec<u32>, PortError> {
+        let body = serde_json::to_vec(observed)
+            .map_err(|error| PortError { part: "shard", reason: error.to_string() })?;
+        SendFuture::new(self.ask(shard, path::OBSERVE, body)).await
     }
 
     async fn unflushed(&self, shard: &ShardName, range: TimeRange) -> Result<Unflushed, PortError> {

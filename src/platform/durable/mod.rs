@@ -37,6 +37,7 @@ fn integer(value: &SqlStorageValue) -> Option<u64> {
 mod path {
     pub(super) const APPEND: &str = "/append";
     pub(super) const KNOWN: &str = "/known";
+    pub(super) const OBSERVE: &str = "/observe";
     pub(super) const UNFLUSHED: &str = "/unflushed";
     pub(super) const FLUSH: &str = "/flush";
     pub(super) const STATE: &str = "/state";

@@ -9,7 +9,7 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 use super::{log::SqliteLog, path};
 use crate::{
     app::shard::Shard,
-    engine::{query::TimeRange, record::timestamp::Timestamp, shard::reply},
+    engine::{query::TimeRange, record::timestamp::Timestamp, shard::reply, triage::Observation},
     platform::{clock::Platform, d1::D1Catalog, r2::R2Objects},
     ports::{PortError, ShardName},
 };
@@ -44,6 +44,11 @@ impl DurableObject for ShardObject {
             path::APPEND => answer(shard.append(Bytes::from(request.bytes().await?)).await),
             path::KNOWN => match serde_json::from_slice(&request.bytes().await?) {
                 Ok(key) => answer(shard.known(&key).await),
+                Err(error) => Response::error(error.to_string(), 400),
+            },
+            path::OBSERVE => match serde_json::from_slice::<Vec<(Observation, u32)>>(&request.bytes().await?)
+            {
+                Ok(observed) => answer(Ok(shard.observe(&observed))),
                 Err(error) => Response::error(error.to_string(), 400),
             },
             path::UNFLUSHED => {

@@ -41,7 +41,8 @@ impl Candidate {
         let mut reach = Reach::default();
         for (service, summary) in std::mem::take(&mut entry.services) {
             let (first, last) = (summary::minute(summary.first), summary::minute(summary.last));
-            reach.add(name_hash(&service), Minutes { rows: summary.rows, first, last });
+            let is_sampled = summary.stored.is_some();
+            reach.add(name_hash(&service), Minutes { rows: summary.rows, first, last, is_sampled });
         }
         Self { entry, reach }
     }
@@ -58,22 +59,26 @@ fn name_hash(service: &str) -> u64 {
     hasher.finish()
 }
 
-/// The minutes of a service's rows: no more than there are rows, and than there are from first to last.
+/// The minutes of a service's rows: no more than there are rows, and than there are from first to last. Those of rows
+/// that stand for several records take the room of two: see `MAX_MINUTES`.
 #[derive(Clone, Copy, Debug)]
 struct Minutes {
     rows: u64,
     first: u32,
     last: u32,
+    is_sampled: bool,
 }
 
 impl Minutes {
     fn and(self, other: Self) -> Self {
         let (first, last) = (self.first.min(other.first), self.last.max(other.last));
-        Self { rows: self.rows + other.rows, first, last }
+        let is_sampled = self.is_sampled || other.is_sampled;
+        Self { rows: self.rows + other.rows, first, last, is_sampled }
     }
 
     fn most(self) -> u64 {
-        self.rows.min(u64::from(self.last.saturating_sub(self.first)) + 1)
+        let minutes = self.rows.min(u64::from(self.last.saturating_sub(self.first)) + 1);
+        if self.is_sampled { minutes * 2 } else { minutes }
     }
 }
 

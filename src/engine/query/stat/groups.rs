@@ -10,7 +10,7 @@ use super::{
     state::State,
 };
 use crate::engine::{
-    block::{Block, Corrupt, Kind, rows::Row},
+    block::{Block, Corrupt, Kind, Weights, rows::Row},
     query::{mask::Mask, row::leaves, test::number},
 };
 
@@ -122,19 +122,19 @@ impl Groups {
         self.all.get_mut(group).map(|(_, states)| states.iter_mut()).into_iter().flatten()
     }
 
-    /// Adds rows that are only counted.
-    pub fn count(&mut self, keys: Vec<Key>, rows: u64) {
-        if rows > 0
+    /// Adds so many records, which are only counted.
+    pub fn count(&mut self, keys: Vec<Key>, records: u64) {
+        if records > 0
             && let Some(group) = self.group(keys)
         {
-            self.count_in(group, rows);
+            self.count_in(group, records);
         }
     }
 
     /// The same in the place of a group.
-    pub fn count_in(&mut self, group: usize, rows: u64) {
+    pub fn count_in(&mut self, group: usize, records: u64) {
         for state in self.states(group) {
-            state.count(rows);
+            state.count(records);
         }
     }
 
@@ -178,15 +178,16 @@ impl Groups {
         for values in values.iter_mut().filter(|values| values.is_empty()) {
             values.push(Key::Absent);
         }
+        let weight = row.weight();
         for group in self.combined(&values) {
             let Some((_, states)) = self.all.get_mut(group) else { continue };
             for state in &mut *states {
-                state.count(1);
+                state.count(weight);
             }
             for (nth, number, hash) in &found {
                 let Some(state) = states.get_mut(*nth) else { continue };
                 if let Some(number) = number {
-                    state.number(*number);
+                    state.number(*number, weight);
                 }
                 if let Some(hash) = hash {
                     state.value(*hash, &mut self.kept);
@@ -199,11 +200,10 @@ impl Groups {
     pub fn block(&mut self, block: &Block<'_>, wanted: &Mask) -> Result<(), Corrupt> {
         let coded: Vec<Coded> =
             self.by.iter().map(|by| coded(block, by, wanted)).collect::<Result<_, _>>()?;
-        let (mut of_rows, several) = self.places(block, &coded, wanted);
-        for (group, rows) in of_rows.counts.drain(..) {
-            for state in self.states(group) {
-                state.count(rows);
-            }
+        let weights = block.weights()?;
+        let (mut of_rows, several) = self.places(&weights, &coded, wanted);
+        for (group, records) in of_rows.counts.drain(..) {
+            self.count_in(group, records);
         }
         for nth in 0..self.measures.len() {
             let Some(measure) = self.measures.get(nth).cloned() else { continue };
@@ -223,18 +223,19 @@ impl Groups {
                 })?;
             } else {
                 numbers(block, field, wanted, &mut |row, number| {
-                    each(row, &mut |state, _| state.number(number));
+                    let weight = weights.of(row);
+                    each(row, &mut |state, _| state.number(number, weight));
                 })?;
             }
         }
         Ok(())
     }
 
-    /// The groups of each row, and how many rows each group gets. Groups are looked up once for every way in
+    /// The groups of each row, and how many records each group gets. Groups are looked up once for every way in
     /// which values come together.
     fn places(
         &mut self,
-        block: &Block<'_>,
+        weights: &Weights,
         fields: &[Coded],
         wanted: &Mask,
     ) -> (OfRows, HashMap<usize, Vec<usize>>) {
@@ -247,7 +248,7 @@ impl Groups {
                 }
             }
         }
-        let mut of_rows = OfRows { first: vec![usize::MAX; block.len()], counts: Vec::new() };
+        let mut of_rows = OfRows { first: vec![usize::MAX; wanted.len()], counts: Vec::new() };
         let mut places: HashMap<Vec<u32>, Option<usize>> = HashMap::new();
         let mut counts: HashMap<usize, u64> = HashMap::new();
         let mut several: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -266,7 +267,7 @@ impl Groups {
                     .collect();
                 let groups = self.combined(&values);
                 for group in &groups {
-                    *counts.entry(*group).or_default() += 1;
+                    *counts.entry(*group).or_default() += weights.of(row);
                 }
                 several.insert(row, groups);
                 continue;
@@ -285,7 +286,7 @@ impl Groups {
                 };
                 last = (codes.clone(), group, 0);
             }
-            last.2 += 1;
+            last.2 += weights.of(row);
             if let (Some(slot), Some(group)) = (of_rows.first.get_mut(row), last.1) {
                 *slot = group;
             }
@@ -329,3 +330,6 @@ fn coded(block: &Block<'_>, by: &By, wanted: &Mask) -> Result<Coded, Corrupt> {
     }
     Ok(Coded { keys, codes, more: Vec::new() })
 }
+
+#[cfg(test)]
+mod tests;

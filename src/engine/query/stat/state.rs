@@ -51,21 +51,22 @@ impl State {
         }
     }
 
-    pub fn count(&mut self, rows: u64) {
+    pub fn count(&mut self, records: u64) {
         if let Self::Count(count) = self {
-            *count += rows;
+            *count += records;
         }
     }
 
-    pub fn number(&mut self, number: f64) {
+    /// Adds the number of a row that stands for `weight` records.
+    pub fn number(&mut self, number: f64, weight: u64) {
         match self {
             Self::Sum(sum, count) | Self::Avg(sum, count) => {
-                sum.add(number);
-                *count += 1;
+                sum.add_times(number, weight);
+                *count += weight;
             }
             Self::Min(least) => *least = Some(least.map_or(number, |least| least.min(number))),
             Self::Max(most) => *most = Some(most.map_or(number, |most| most.max(number))),
-            Self::Quantile(_, sketch) => sketch.add(number),
+            Self::Quantile(_, sketch) => sketch.add(number, weight),
             Self::Count(_) | Self::Uniq(_) => {}
         }
     }
@@ -133,23 +134,24 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    fn add(&mut self, number: f64) {
-        self.count += 1;
-        if !self.buckets.is_empty() {
-            *self.buckets.entry(bucket(number)).or_default() += 1;
-            return;
-        }
-        self.exact.push(number);
-        if self.exact.len() > MAX_EXACT {
-            for number in std::mem::take(&mut self.exact) {
-                *self.buckets.entry(bucket(number)).or_default() += 1;
+    fn add(&mut self, number: f64, weight: u64) {
+        self.count += weight;
+        match usize::try_from(weight) {
+            Ok(weight) if self.buckets.is_empty() && self.exact.len().saturating_add(weight) <= MAX_EXACT => {
+                self.exact.extend(std::iter::repeat_n(number, weight));
+            }
+            _ => {
+                for number in std::mem::take(&mut self.exact) {
+                    *self.buckets.entry(bucket(number)).or_default() += 1;
+                }
+                *self.buckets.entry(bucket(number)).or_default() += weight;
             }
         }
     }
 
     fn absorb(&mut self, other: Self) {
         for number in other.exact {
-            self.add(number);
+            self.add(number, 1);
         }
         if other.buckets.is_empty() {
             return;
@@ -312,7 +314,7 @@ mod tests {
             let mut sketch = Sketch::default();
             let numbers: Vec<f64> = (0..count).map(|n| f64::from(n * 7_919 % count) - 50.0).collect();
             for number in &numbers {
-                sketch.add(*number);
+                sketch.add(*number, 1);
             }
             let mut sorted = numbers;
             sorted.sort_by(f64::total_cmp);
@@ -323,6 +325,24 @@ mod tests {
             }
         }
         assert_eq!(Sketch::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_number_of_so_many_records_is_as_many_numbers() {
+        let measures = ["sum(x)", "avg(x)", "min(x)", "max(x)", "p50(x)", "p95(x)"];
+        let numbers = [(0.1, 7), (3.5, 1), (-2.25, 90), (1e9 + 0.1, 3), (0.3, 400)];
+        for measure in measures {
+            for times in [1, 2] {
+                let measure = Measure::parse(measure).unwrap();
+                let (mut weighed, mut one_by_one) = (State::new(&measure), State::new(&measure));
+                for (number, weight) in numbers.iter().cycle().take(numbers.len() * times) {
+                    weighed.number(*number, *weight);
+                    (0..*weight).for_each(|_| one_by_one.number(*number, 1));
+                }
+                assert_eq!(weighed.result(), one_by_one.result(), "{measure:?} {times}");
+                assert_eq!(weighed.is_approximate(), one_by_one.is_approximate(), "{measure:?} {times}");
+            }
+        }
     }
 
     #[test]
@@ -343,7 +363,7 @@ mod tests {
     fn small_numbers_are_not_lost_in_a_large_sum() {
         let mut sum = State::new(&Measure::Sum(String::new()));
         for number in [1e16, 1.0, 1.0, -1e16] {
-            sum.number(number);
+            sum.number(number, 1);
         }
         assert_eq!(sum.result(), Number::Real(Some(2.0)));
     }

@@ -22,6 +22,21 @@ impl Sum {
         self.0.push(sum);
     }
 
+    /// Adds a number so many times. What the product loses is added too, so that the sum stays exact.
+    #[expect(clippy::cast_precision_loss, reason = "weights are 32 bits")]
+    pub(super) fn add_times(&mut self, number: f64, times: u64) {
+        if times == 1 {
+            return self.add(number);
+        }
+        let times = times as f64;
+        let product = number * times;
+        self.add(product);
+        let lost = number.mul_add(times, -product);
+        if product.is_finite() && lost != 0.0 {
+            self.add(lost);
+        }
+    }
+
     pub(super) fn absorb(&mut self, other: &Self) {
         for part in &other.0 {
             self.add(*part);

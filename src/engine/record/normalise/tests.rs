@@ -15,7 +15,12 @@ fn run(raw: Value, source: SourceType) -> Result<Record, Rejection> {
     let size_bytes = raw.to_string().len();
     let Value::Object(fields) = raw else { panic!("a test sends objects") };
     let max_age_ms = |service: &str| if service == "brief" { 1000 } else { DAYS_30_MS };
-    let ctx = Context { received_at: Timestamp::from_ms(NOW_MS), max_age_ms: &max_age_ms, source };
+    let ctx = Context {
+        received_at: Timestamp::from_ms(NOW_MS),
+        max_age_ms: &max_age_ms,
+        source,
+        level_in: &|_| None,
+    };
     normalise(RawRecord { fields, size_bytes }, Uuid::nil(), &ctx)
 }
 
@@ -367,6 +372,7 @@ fn a_record_is_at_most_256_kb_and_64_levels_deep() {
     let ctx = Context {
         received_at: Timestamp::from_ms(NOW_MS),
         max_age_ms: &max_age_ms,
+        level_in: &|_| None,
         source: SourceType::Http,
     };
     for (size_bytes, expected) in [

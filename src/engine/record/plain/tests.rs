@@ -13,11 +13,16 @@ const NOW: Timestamp = Timestamp::from_ms(1_763_682_436_123);
 
 /// The row of a record by either way; whether the quick one was taken.
 fn check(json: &str) -> bool {
-    let ctx = Context { received_at: NOW, max_age_ms: &|_| 1_000_000_000, source: SourceType::Http };
+    let ctx = Context {
+        received_at: NOW,
+        max_age_ms: &|_| 1_000_000_000,
+        source: SourceType::Http,
+        level_in: &|_| None,
+    };
     let id = Uuid::from_u128(7);
     let mut row = b"before".to_vec();
     let written = Plain::read(json.as_bytes()).and_then(|plain| {
-        let time = plain.write(id, &ctx, &mut row)?;
+        let time = plain.write(id, &ctx, &Additions::default(), &mut row)?;
         Some((time, plain.service().to_owned()))
     });
     let Some((time, service)) = written else {
@@ -43,6 +48,7 @@ fn every_spelling_leads_where_the_long_way_leads_it() {
             Slot::Timestamp => "1763682430000",
             Slot::Status => "404",
             Slot::Duration => "2.5",
+            Slot::SampleRate => "3",
             Slot::Tags => "[\"a\"]",
             Slot::Metadata => "{\"a\":1}",
             _ => "\"x\"",
@@ -54,8 +60,14 @@ fn every_spelling_leads_where_the_long_way_leads_it() {
             }
         }
         let json = format!("{{{}}}", fields.join(","));
-        let otherwise =
-            ["severity_number", "severityNumber", "execution_time_seconds", "executionTimeSeconds"];
+        let otherwise = [
+            "severity_number",
+            "severityNumber",
+            "execution_time_seconds",
+            "executionTimeSeconds",
+            "sample_rate",
+            "sampleRate",
+        ];
         assert_eq!(check(&json), !otherwise.contains(&spelling), "{json}");
         let absent = json.replacen('{', &format!("{{\"{spelling}\":null,"), 1);
         assert_eq!(check(&absent), !otherwise.contains(&spelling), "{absent}");

@@ -82,6 +82,7 @@ fn fields() -> impl Strategy<Value = Fields> {
                 status,
                 duration_ms,
                 host: next(),
+                sample_rate: duration_ms.map(|_| 10),
                 tags,
                 metadata,
             }
@@ -189,4 +190,35 @@ fn an_escaped_service_is_read_by_the_slow_path() {
         RowHead::parse(row.as_bytes()).map(|head| head.service.into_owned()).ok(),
         Some("a\"b".to_owned())
     );
+}
+
+#[test]
+fn a_row_stands_for_as_many_records_as_it_says_of_itself() {
+    let check = |rest: &str, expected: u32| {
+        let line = format!(r#"{{"id":"{ID}","service":"api"{rest}}}"#);
+        assert_eq!(weight(line.as_bytes()), expected, "{line}");
+    };
+    check("", 1);
+    check(r#","sample_rate":10"#, 10);
+    check(r#","sample_rate":10,"metadata":{"sample_rate":5}"#, 10);
+    check(r#", "metadata": {"sample_rate": 5}, "sample_rate": 10"#, 10);
+    check(r#","sample_rate":4294967295"#, u32::MAX);
+    // It stands for itself at least.
+    check(r#","sample_rate":0"#, 1);
+    for other in [
+        r#","metadata":{"a":1,"sample_rate":5}"#,
+        r#","metadata":{"a":[{"b":1,"sample_rate":5}]}"#,
+        r#","message":",\"sample_rate\":5""#,
+        r#","tags":["sample_rate"]"#,
+        r#","sample_rate":null"#,
+        r#","sample_rate":"10""#,
+        r#","sample_rate":2.5"#,
+        r#","sample_rate":-2"#,
+        r#","sample_rate":4294967296"#,
+    ] {
+        check(other, 1);
+    }
+    for text in ["1", "10", "0", "4294967295", "2.5", "-2", "4294967296", "1e3"] {
+        check(&format!(r#","sample_rate":{text}"#), weight_of(text));
+    }
 }

@@ -14,8 +14,12 @@ const AT: &str = "2025-11-20T23:47:16.123Z";
 /// Every record goes through `normalise`, as it will in the service.
 fn records(item: &Value) -> Vec<Record> {
     let max_age_ms = |_: &str| u64::MAX;
-    let ctx =
-        Context { received_at: Timestamp::from_ms(AT_MS), max_age_ms: &max_age_ms, source: SourceType::Tail };
+    let ctx = Context {
+        received_at: Timestamp::from_ms(AT_MS),
+        max_age_ms: &max_age_ms,
+        source: SourceType::Tail,
+        level_in: &|_| None,
+    };
     let raw = records_of(&item.to_string()).unwrap();
     raw.into_iter().map(|record| normalise(record, Uuid::nil(), &ctx).unwrap()).collect()
 }

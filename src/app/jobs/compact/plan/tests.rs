@@ -20,7 +20,7 @@ fn flushed(shard: u32, minutes: std::ops::Range<i64>, raw_bytes: u64, services: 
         merged: None,
     };
     let (first, last) = (at(minutes.start), at(minutes.end - 1));
-    let one = ServiceSummary { rows: 1_000_000, bytes: 1, first, last, levels: [0; 5] };
+    let one = ServiceSummary { rows: 1_000_000, bytes: 1, first, last, levels: [0; 5], stored: None };
     CatalogEntry {
         filters_offset: None,
         words_bytes: None,

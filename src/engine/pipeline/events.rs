@@ -1,0 +1,137 @@
+//! What a request's records set off besides being stored: events, counts of rules, observations. Gathered, so that a
+//! thousand records that are alike are one event.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Passed;
+use crate::engine::{
+    block::words,
+    record::{
+        model::{Level, Record},
+        timestamp::Timestamp,
+    },
+    triage::{Action, Fired, Observation, Severity},
+};
+
+/// Events of a kind are one within so long, where the rule has no window.
+const WINDOW_S: u64 = 300;
+
+/// Kinds of events of one request.
+const MAX_EVENTS: usize = 100;
+const MAX_OBSERVED: usize = 1_000;
+
+/// What is shown of a message.
+const MAX_MESSAGE: usize = 300;
+
+/// What others are to be told, as often as it happened within a window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The same for all that are one event.
+    pub id: String,
+    pub rule: String,
+    /// `alert`, `webhook` or `notify`.
+    pub action: String,
+    /// The URL or channel.
+    pub target: Option<String>,
+    pub severity: Severity,
+    pub title: String,
+    /// What was counted, or the service.
+    pub key: String,
+    pub service: String,
+    pub level: Level,
+    pub category: Option<String>,
+    /// The first record's, redacted.
+    pub message: String,
+    /// The first record, if it is stored.
+    pub log_id: Option<String>,
+    pub count: u64,
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    pub events: BTreeMap<String, Event>,
+    /// How often each rule held.
+    pub held: BTreeMap<String, u64>,
+    pub observed: Vec<(Observation, u32)>,
+}
+
+impl Effects {
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.held.is_empty() && self.observed.is_empty()
+    }
+
+    /// Notes what was made of a record.
+    pub fn note(&mut self, record: &Record, passed: &Passed) {
+        for rule in &passed.held {
+            *self.held.entry(rule.clone()).or_default() += 1;
+        }
+        for fired in passed.fired.iter().filter(|fired| fired.action.is_event()) {
+            self.add(event(record, fired, passed.dropped));
+        }
+    }
+
+    fn add(&mut self, event: Event) {
+        if let Some(known) = self.events.get_mut(&event.id) {
+            known.count += event.count;
+            known.last = known.last.max(event.last);
+        } else if self.events.len() < MAX_EVENTS {
+            self.events.insert(event.id.clone(), event);
+        }
+    }
+
+    /// Adds what was gathered elsewhere.
+    pub fn merge(&mut self, other: Self) {
+        for (rule, count) in other.held {
+            *self.held.entry(rule).or_default() += count;
+        }
+        other.events.into_values().for_each(|event| self.add(event));
+        self.observed.extend(other.observed);
+    }
+
+    pub fn observe(&mut self, observation: Observation) {
+        let alike = |(other, _): &&mut (Observation, u32)| *other == observation;
+        if let Some((_, count)) = self.observed.iter_mut().rev().take(16).find(alike) {
+            *count += 1;
+        } else if self.observed.len() < MAX_OBSERVED {
+            self.observed.push((observation, 1));
+        }
+    }
+}
+
+fn event(record: &Record, fired: &Fired, dropped: bool) -> Event {
+    let (severity, title, target) = match &fired.action {
+        Action::Alert { severity, title } => (*severity, title.clone(), None),
+        Action::Webhook { url } => (Severity::default(), None, Some(url.clone())),
+        Action::Notify { channel } => (Severity::default(), None, Some(channel.clone())),
+        _ => (Severity::default(), None, None),
+    };
+    let at = record.received_at;
+    let key = fired.key.clone().unwrap_or_else(|| format!("service={}", record.service));
+    let window_ms = i64::try_from(fired.window_s.unwrap_or(WINDOW_S).max(1) * 1_000).unwrap_or(i64::MAX);
+    let window = at.as_ms().div_euclid(window_ms);
+    let action = fired.action.name();
+    let name =
+        format!("{}\n{action}\n{}\n{key}\n{window}", fired.rule, target.as_deref().unwrap_or_default());
+    Event {
+        // Begins with the window: the order of the ids is that of time.
+        id: format!("{:012x}-{:016x}", window.saturating_mul(window_ms), words::hash(&name)),
+        rule: fired.rule.clone(),
+        action: action.to_owned(),
+        target,
+        severity,
+        title: title.unwrap_or_else(|| fired.rule.clone()),
+        key,
+        service: record.service.clone(),
+        level: record.level,
+        category: record.fields.category.clone(),
+        message: record.message.chars().take(MAX_MESSAGE).collect(),
+        log_id: (!dropped).then(|| record.id.to_string()),
+        count: 1,
+        first: at,
+        last: at,
+    }
+}
