@@ -367,7 +367,6 @@ async fn what_is_the_whole_tenants_is_nothing_for_a_key_of_some_services() {
         (Method::PUT, "/admin/rules/mine", rule),
         (Method::DELETE, "/admin/rules/critical", Value::Null),
         (Method::PUT, "/admin/retention", json!({})),
-        (Method::GET, "/admin/events", Value::Null),
         (Method::POST, "/logs?redact=false", json!({"service": "api", "message": "m"})),
     ] {
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };

@@ -35,7 +35,8 @@ pub(super) async fn search(
 ) -> Result<Result<Page, Vanished>, Error> {
     let mut stats = Stats::default();
     let filter = reader.confine(&search.filter);
-    let terms = Terms::of(&filter.expr);
+    // What was asked for: what is asked of stored rows may say less.
+    let terms = Terms::of(&search.filter.expr);
     if terms.is_empty() {
         let message = "there is nothing to rank by: a search by relevance needs a word or a phrase";
         return Err(Error::invalid("invalid_parameter", "sort", message));
