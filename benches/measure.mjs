@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { main, say, step } from "../scripts/run.mjs";
+import { measureEngine } from "./engine.mjs";
 import { environment } from "./environment.mjs";
 import { measureExport } from "./export.mjs";
 import { measureFresh } from "./fresh.mjs";
@@ -44,7 +45,7 @@ async function prepare({ file, lines, seed, word }) {
 async function measure({ only, referenceLines }, logs) {
   const wants = (...parts) => parts.some((part) => only.has(part));
   const references = wants("references") ? await measureReferences(logs, referenceLines) : {};
-  const rows = [];
+  const rows = wants("engine") ? await step("the engine alone", "in wasm", async () => measureEngine(logs)) : [];
   if (wants("ingest", "query", "export", "fresh")) rows.push(...(await measureLoaded(wants, logs, references)));
   if (wants("lone")) rows.push(...(await step("lone logs", "a minute", () => measureLone(work, logs))));
   return rows;

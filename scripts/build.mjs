@@ -14,7 +14,7 @@ const SHIPPED = { out: "build", flags: [] };
 const CONTRACT = { out: "target/contract", flags: [".", "--", "--features", "contract"], test: true };
 
 /** What workerd runs and rustc emits; named one by one so that a newer wasm-opt adds nothing of its own. */
-const WASM_FEATURES = [
+export const WASM_FEATURES = [
   "simd", "mutable-globals", "sign-ext", "nontrapping-float-to-int", "bulk-memory", "multivalue", "reference-types", "exception-handling",
 ].map((name) => `--enable-${name}`);
 

@@ -13,7 +13,7 @@ pub struct FailedLogin<'a> {
 }
 
 /// Words of which one stands in every line that says so. None holds a sign that JSON escapes.
-const MARKS: &[&str] = &[
+pub(super) const MARKS: &[&str] = &[
     "failed password",
     "failed publickey",
     "failed keyboard",
@@ -133,9 +133,8 @@ pub fn failed_login(message: &str) -> Option<FailedLogin<'_>> {
     Some(FailedLogin { user: captured(&WHO), address: captured(&WHENCE) })
 }
 
-/// Quick and conservative, on JSON as it was sent: false only when no text in it says that a login failed.
-pub fn may_be_failed_login(json: &str) -> bool {
-    WORDS.as_ref().is_some_and(|words| words.is_match(json))
+fn may_be_failed_login(message: &str) -> bool {
+    WORDS.as_ref().is_some_and(|words| words.is_match(message))
 }
 
 #[cfg(test)]
@@ -144,7 +143,7 @@ mod tests {
 
     fn check(line: &str, user: Option<&str>, address: Option<&str>) {
         assert_eq!(failed_login(line), Some(FailedLogin { user, address }), "{line}");
-        assert!(may_be_failed_login(&serde_json::to_string(line).unwrap()), "{line}");
+        assert!(super::super::suspects(&serde_json::to_string(line).unwrap()), "{line}");
     }
 
     #[test]

@@ -6,7 +6,10 @@
 
 use std::sync::LazyLock;
 
-use super::agents::{NAMES, PARTS};
+use super::{
+    agents::{NAMES, PARTS},
+    auth,
+};
 
 /// Escapes of URLs, Unicode and entities that hide what is looked for; `%20`, `%2C`, `%3A` and `%40` do not.
 const ESCAPES: &str = r"%0 %21 %22 %23 %24 %25 %26 %27 %28 %29 %2a %2e %2f %3b %3c %3d %3e %41 %42 %43 %44 %45 %46 %47 %48 %49 %4a %4b %4c %4d %4e %4f %5 %6 %7 %a0 %c0 %c1 %e0%8 %ef%bc %u0 %uff %u20 \x2 \x3 \x4 \x5 \x6 \x7 \x0 \u{ &# &lt &gt &quot &apos &amp; &lbrace &lcub &tab &newline &colon &lpar &sol &dollar &nbsp ＜ ＇ ＄ ％ ．";
@@ -58,19 +61,31 @@ struct Gate {
 const CLASSES: usize = 64;
 const PAIRS_OF_CLASSES: usize = CLASSES * CLASSES;
 
-static GATE: LazyLock<Gate> = LazyLock::new(Gate::new);
+static GATE: LazyLock<Gate> = LazyLock::new(|| Gate::new(marks()));
+static WITH_LOGINS: LazyLock<Gate> =
+    LazyLock::new(|| Gate::new(marks().chain(auth::MARKS.iter().map(|mark| (*mark).to_owned()))));
 
 /// Whether any rule might be met by the text, or by a text in the JSON.
 pub(super) fn may_hold(text: &[u8]) -> bool {
     GATE.may_hold(text)
 }
 
+/// Whether any rule might be met, or a login have failed: both questions in one pass.
+pub(super) fn may_hold_or_tell_of_a_login(text: &[u8]) -> bool {
+    WITH_LOGINS.may_hold(text)
+}
+
+/// The marks of attacks.
+fn marks() -> impl Iterator<Item = String> {
+    let fixed = [ESCAPES, JSON, SIGNS, WORDS].into_iter().flat_map(str::split_ascii_whitespace);
+    let names = NAMES.iter().chain(PARTS).copied();
+    let pairs = PAIRS.split_ascii_whitespace();
+    let pairs = pairs.flat_map(|pair| [" ", "+", "%20", "/**/"].map(|blank| pair.replace('_', blank)));
+    fixed.chain(names).map(str::to_owned).chain(pairs)
+}
+
 impl Gate {
-    fn new() -> Self {
-        let fixed = [ESCAPES, JSON, SIGNS, WORDS].into_iter().flat_map(str::split_ascii_whitespace);
-        let names = NAMES.iter().chain(PARTS).copied();
-        let pairs = PAIRS.split_ascii_whitespace();
-        let pairs = pairs.flat_map(|pair| [" ", "+", "%20", "/**/"].map(|blank| pair.replace('_', blank)));
+    fn new(all: impl Iterator<Item = String>) -> Self {
         let mut honest = vec![0; PAIRS_OF_CLASSES];
         for window in HONEST.as_bytes().windows(3) {
             let [first, second, third] = *window else { continue };
@@ -78,7 +93,6 @@ impl Gate {
                 *word |= 1 << class_of(third);
             }
         }
-        let all = fixed.chain(names).map(str::to_owned).chain(pairs);
         let mut marks: Vec<Mark> = all.filter_map(|text| Mark::new(text, &honest)).collect();
         marks.sort_by_key(|mark| mark.key);
         let mut filter = vec![0; PAIRS_OF_CLASSES];
@@ -218,21 +232,27 @@ mod tests {
 
     #[test]
     fn every_mark_is_found_wherever_it_stands() {
-        for mark in GATE.marks.iter().map(|mark| &mark.text) {
-            for text in
-                [mark.clone(), format!("x{mark}"), format!("{}y", mark.to_uppercase()), format!("ab{mark}yz")]
-            {
-                assert!(may_hold(text.as_bytes()), "{text}");
+        for gate in [&*GATE, &*WITH_LOGINS] {
+            for mark in gate.marks.iter().map(|mark| &mark.text) {
+                for text in [
+                    mark.clone(),
+                    format!("x{mark}"),
+                    format!("{}y", mark.to_uppercase()),
+                    format!("ab{mark}yz"),
+                ] {
+                    assert!(gate.may_hold(text.as_bytes()), "{text}");
+                }
             }
+            assert!(gate.marks.len() > 800);
+            assert!(!gate.may_hold(b"GET /api/v1/users/638347 served in 12 ms"));
         }
-        assert!(GATE.marks.len() > 800);
-        assert!(!may_hold(b"GET /api/v1/users/638347 served in 12 ms"));
+        assert!(WITH_LOGINS.marks.len() > GATE.marks.len());
     }
 
     #[test]
     fn a_mark_that_json_writes_otherwise_is_none() {
         let marks = [ESCAPES, SIGNS, WORDS, PAIRS].into_iter().flat_map(str::split_ascii_whitespace);
-        for mark in marks {
+        for mark in marks.chain(auth::MARKS.iter().copied()) {
             let json = serde_json::to_string(mark).unwrap();
             assert!(json.contains(mark), "{mark}");
         }

@@ -16,7 +16,6 @@ mod tests;
 
 use std::sync::LazyLock;
 
-pub use agents::is_scanner;
 pub use rules::{Rule, Severity};
 
 use parts::Parts;
@@ -50,9 +49,9 @@ pub fn detect(text: &str) -> Vec<&'static Rule> {
 }
 
 /// Quick and conservative, on JSON as it was sent: false only when `detect` of every text in it would find
-/// nothing.
+/// nothing and none of them tells of a login that failed.
 pub fn suspects(json: &str) -> bool {
-    gate::may_hold(json.as_bytes())
+    gate::may_hold_or_tell_of_a_login(json.as_bytes())
 }
 
 fn look(text: &[u8], found: &mut Vec<&'static Rule>) {

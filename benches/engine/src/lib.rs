@@ -1,0 +1,108 @@
+//! The engine without a Worker around it, for benches that run it in wasm: a body of lines is put in once, and each
+//! function goes over all of it and answers how many lines it took.
+
+use std::sync::Mutex;
+
+use serde_json::Value;
+use timberline::engine::{
+    pipeline::{Options, Pipeline, Settings},
+    record::{
+        model::SourceType,
+        normalise::{Context, normalise},
+        plain::Plain,
+        timestamp::Timestamp,
+    },
+    wire::batch,
+};
+use uuid::Uuid;
+
+static BODY: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+fn with_lines(mut each: impl FnMut(&[u8])) -> u32 {
+    let body = BODY.lock().unwrap();
+    let mut count = 0;
+    for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        each(line);
+        count += 1;
+    }
+    count
+}
+
+/// Makes room for the body and answers where it goes.
+#[unsafe(no_mangle)]
+pub extern "C" fn room(bytes: usize) -> *mut u8 {
+    let mut body = BODY.lock().unwrap();
+    *body = vec![0; bytes];
+    body.as_mut_ptr()
+}
+
+/// Parses each line to a tree.
+#[unsafe(no_mangle)]
+pub extern "C" fn parse() -> u32 {
+    with_lines(|line| {
+        std::hint::black_box(serde_json::from_slice::<Value>(line).unwrap());
+    })
+}
+
+/// Reads each line as an ingest route does and takes it through a pipeline with the settings that a new tenant has, to its stored row.
+#[unsafe(no_mangle)]
+pub extern "C" fn pipeline() -> u32 {
+    through(&pipeline_of(), true)
+}
+
+/// The same without the pipeline.
+#[unsafe(no_mangle)]
+pub extern "C" fn plain() -> u32 {
+    through(&pipeline_of(), false)
+}
+
+/// Lines that go the long way.
+#[unsafe(no_mangle)]
+pub extern "C" fn long() -> u32 {
+    let pipeline = pipeline_of();
+    let mut long = 0;
+    with_lines(|line| {
+        let way = Plain::read(line).map(|plain| pipeline.plain(&plain, OPTIONS).is_some());
+        long += u32::from(way != Some(true));
+    });
+    long
+}
+
+const OPTIONS: Options<'static> = Options { client: None, redact: true };
+
+fn pipeline_of() -> Pipeline {
+    Pipeline::new(&Settings::default(), [7; 32]).unwrap()
+}
+
+fn through(pipeline: &Pipeline, is_whole: bool) -> u32 {
+    let level_in = |message: &str| timberline::engine::pipeline::level_in(message);
+    let context = Context {
+        received_at: Timestamp::from_ms(1_800_000_000_000),
+        max_age_ms: &|_| u64::MAX / 2,
+        source: SourceType::Http,
+        level_in: &level_in,
+    };
+    let mut row = Vec::new();
+    let id = Uuid::from_u128(1);
+    with_lines(|line| {
+        row.clear();
+        let plain = Plain::read(line);
+        let plain = match plain {
+            Some(plain) if is_whole => match pipeline.plain(&plain, OPTIONS) {
+                Some(way) => plain.write(id, &context, &way.additions(), &mut row),
+                None => None,
+            },
+            Some(plain) => plain.write(id, &context, &Default::default(), &mut row),
+            None => None,
+        };
+        if plain.is_none() {
+            let raw = batch::parse_record(line).unwrap();
+            let mut record = normalise(raw, id, &context).unwrap();
+            if is_whole {
+                pipeline.pass(&mut record, OPTIONS, &mut |_| 1).unwrap();
+            }
+            serde_json::to_writer(&mut row, &record).unwrap();
+        }
+        std::hint::black_box(&row);
+    })
+}
