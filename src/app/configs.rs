@@ -113,6 +113,11 @@ impl Known {
         self.retention.days(class, self.standard_days)
     }
 
+    /// Every class and what decides for it, as it holds.
+    pub fn retention(&self) -> Retention {
+        self.retention.resolved(self.standard_days)
+    }
+
     fn stored_of(&self, service: &str) -> ServiceConfig {
         let default = || ServiceConfig::default_for(service);
         self.configs.by_name.get(service).cloned().unwrap_or_else(default)

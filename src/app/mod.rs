@@ -7,6 +7,7 @@ pub mod audit;
 pub mod configs;
 pub mod context;
 pub mod error;
+pub mod events;
 pub mod export;
 pub mod find;
 pub mod flush;

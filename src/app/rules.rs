@@ -9,12 +9,12 @@ use super::{
     search::{self, Search},
 };
 use crate::engine::{
-    account::Refused,
+    account::{Refused, Why},
     pipeline::Settings,
     query::{Cursor, Filter, Order},
     record::{model::Record, timestamp::Timestamp},
     tenant::Tenant,
-    triage::{Observation, Rule, Rules, Windows, builtin},
+    triage::{Observation, Rule, Rules, Windows, builtin, in_order},
 };
 
 /// Records that are shown of those for which a rule held.
@@ -38,21 +38,11 @@ pub struct Shown {
 pub async fn list(app: &App, tenant: &Tenant) -> Result<Vec<Shown>, Error> {
     let own = pipelines::stored(app, tenant).await?.rules;
     let held = app.events.held(tenant).await?;
-    let of_all = builtin();
-    let is_of_all = |rule: &Rule| of_all.iter().any(|one| one.name == rule.name);
-    let behind = of_all.iter().map(|rule| own.iter().find(|one| one.name == rule.name).unwrap_or(rule));
-    let ordered = own.iter().filter(|rule| !is_of_all(rule)).chain(behind);
-    Ok(ordered
-        .map(|rule| {
-            let counted = held.iter().find(|one| one.rule == rule.name);
-            Shown {
-                rule: rule.clone(),
-                built_in: is_of_all(rule),
-                held: counted.map_or(0, |one| one.count),
-                last: counted.map(|one| one.last),
-            }
-        })
-        .collect())
+    let shown = |(rule, built_in): (Rule, bool)| {
+        let counted = held.iter().find(|one| one.rule == rule.name);
+        Shown { built_in, held: counted.map_or(0, |one| one.count), last: counted.map(|one| one.last), rule }
+    };
+    Ok(in_order(&own).into_iter().map(shown).collect())
 }
 
 pub async fn one(app: &App, tenant: &Tenant, name: &str) -> Result<Shown, Error> {
@@ -64,20 +54,23 @@ const NONE: Error = Error::NotFound("such rule");
 
 /// Adds a rule, which must be new.
 pub async fn create(app: &App, tenant: &Tenant, rule: Rule) -> Result<Rule, Error> {
-    let taken = |settings: &Settings| settings.rules.iter().any(|one| one.name == rule.name);
-    if taken(&pipelines::stored(app, tenant).await?) {
-        let message = format!("there is a rule {:?} already", rule.name);
-        return Err(Error::Conflict { code: "conflict", field: "name".into(), message });
-    }
-    put(app, tenant, rule).await
+    set(app, tenant, rule, true).await
 }
 
 pub async fn put(app: &App, tenant: &Tenant, rule: Rule) -> Result<Rule, Error> {
+    set(app, tenant, rule, false).await
+}
+
+async fn set(app: &App, tenant: &Tenant, rule: Rule, must_be_new: bool) -> Result<Rule, Error> {
     // By itself first, so that an error is about this one.
     Rules::new(std::slice::from_ref(&rule))
         .map_err(|refused| Error::invalid("invalid_value", &refused.field, refused.message))?;
     let change = |settings: &mut Settings| {
         match settings.rules.iter_mut().find(|one| one.name == rule.name) {
+            Some(_) if must_be_new => {
+                let message = format!("there is a rule {:?} already", rule.name);
+                return Err(Refused { why: Why::Conflict, ..Refused::new("name", message) });
+            }
             Some(known) => *known = rule.clone(),
             None => settings.rules.push(rule.clone()),
         }

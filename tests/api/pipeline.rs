@@ -57,7 +57,7 @@ async fn what_is_stored_is_what_a_dry_run_shows() {
         let mut shown = dry(&service, record.clone()).await;
         let id = service.store(&record).await;
         let stored = service.get(&format!("/api/v1/logs/{id}")).await.ok();
-        for name in ["redactions", "triage", "retention_class"] {
+        for name in ["redactions", "attacks", "triage", "retention_class"] {
             shown.as_object_mut().unwrap().remove(name);
         }
         let same = |log: &Value| {
@@ -428,6 +428,44 @@ async fn a_policy_for_a_field_reaches_what_the_service_adds() {
     let stored = service.get(&format!("/api/v1/logs/{id}")).await.ok();
     assert_eq!(stored["metadata"], log["metadata"]);
     assert_eq!(stored["metadata"], json!({"customer_note": "[REDACTED]"}));
+}
+
+#[tokio::test]
+async fn events_go_after_a_while() {
+    let service = unlimited();
+    service.store(&json!({"service": "db", "message": "disk is gone", "level": "CRITICAL"})).await;
+    service.world.background.settle().await;
+    for (days, left) in [(89, 1), (2, 0)] {
+        service.world.turn_clock(days * 86_400_000);
+        timberline::app::jobs::expire::expire(&service.app, service.app.now()).await.unwrap();
+        let events = service.get("/admin/events").await.ok();
+        assert_eq!(events["data"].as_array().unwrap().len(), left, "after {days} days more");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_is_made_once_however_many_make_it() {
+    let service = unlimited();
+    let rule = json!({"name": "mine", "when": "service:a", "then": [{"action": "tag", "tag": "t"}]});
+    let all = futures::future::join_all((0..5).map(|_| service.post("/admin/rules", &rule))).await;
+    let mut statuses: Vec<u16> = all.iter().map(|answer| answer.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_why_it_is_an_attack() {
+    let service = unlimited();
+    let log = dry(
+        &service,
+        json!({"service": "web", "message": "GET /?q=1%27%20UNION%20SELECT%20card%20FROM%20users--"}),
+    )
+    .await;
+    let attack = &log["attacks"][0];
+    assert_eq!(attack["tag"], "attack:sqli");
+    for name in ["rule", "severity", "reason"] {
+        assert!(attack[name].as_str().is_some_and(|text| !text.is_empty()), "{log}");
+    }
 }
 
 #[tokio::test]

@@ -197,6 +197,7 @@ describe("rules", () => {
     ]) {
       const log = await dry(t, { service: "web", message: line(path, who) });
       assert.equal(log.tags.includes(tag), tag !== undefined, `${path}: ${log.tags}`);
+      assert.equal(log.attacks.some((attack) => attack.tag === tag && attack.rule && attack.reason && attack.severity), tag !== undefined, path);
       assert.equal(log.retention_class, tag === undefined ? "standard" : "security");
     }
     const failed = { service: "sshd", message: "Failed password for root from 198.51.100.7 port 22 ssh2" };

@@ -22,7 +22,7 @@ use crate::{
 
 /// The object of a replaced segment stays this long, for readers that hold its catalog entry; and so long is it
 /// known that a flush which is repeated must not bring the segment back.
-const GRACE_MS: i64 = 24 * 60 * 60 * 1_000;
+const GRACE_MS: i64 = retention::DAY_MS;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
@@ -30,6 +30,9 @@ pub struct Expired {
     pub segments_rewritten: u64,
     pub rows_deleted: u64,
 }
+
+/// Events are told of no longer than this.
+const EVENTS_MS: i64 = 90 * retention::DAY_MS;
 
 /// Runs as of `now`, which the schedule gives.
 pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
@@ -71,6 +74,7 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
         }
     }
     sweep(app, now).await?;
+    app.events.forget(Timestamp::from_ms(now.as_ms() - EVENTS_MS)).await?;
     Ok(expired)
 }
 

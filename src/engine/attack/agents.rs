@@ -189,10 +189,6 @@ static TOOLS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 });
 
 /// Whether a user agent is a known scanner's.
-pub fn is_scanner(user_agent: &str) -> bool {
-    names_a_scanner(user_agent.as_bytes())
-}
-
 pub(super) fn names_a_scanner(agent: &[u8]) -> bool {
     let Some(tools) = TOOLS.as_ref() else { return false };
     tools.find_iter(agent).any(|found| {

@@ -28,7 +28,7 @@ use crate::engine::{
     },
     redact::{Redaction, Redactor},
     retention::{Class, Retention},
-    triage::{Counted, Fired, Login, Observation, Rules},
+    triage::{Counted, Fired, Login, Observation, Rules, Triaged},
 };
 
 /// The tag of a failed login; the rules that count them ask for it.
@@ -66,12 +66,21 @@ pub struct Passed {
     /// Rules that held.
     pub held: Vec<String>,
     pub redactions: Vec<Redaction>,
+    /// The rules of attacks that it meets.
+    pub attacks: Vec<&'static attack::Rule>,
 }
 
 impl Passed {
     /// Of a record that goes through no pipeline.
     pub const fn untouched(class: Class) -> Self {
-        Self { class, dropped: false, fired: Vec::new(), held: Vec::new(), redactions: Vec::new() }
+        Self {
+            class,
+            dropped: false,
+            fired: Vec::new(),
+            held: Vec::new(),
+            redactions: Vec::new(),
+            attacks: Vec::new(),
+        }
     }
 }
 
@@ -126,10 +135,7 @@ impl Pipeline {
     /// How a plain record is stored, if it needs no more than what `Additions` can say.
     pub fn plain<'p>(&self, plain: &'p Plain<'_>, options: Options<'p>) -> Option<Way<'p>> {
         let json = str::from_utf8(plain.json).ok()?;
-        if options.redact && (self.names_fields || self.redactor.suspects(json))
-            || attack::suspects(json)
-            || attack::auth::may_be_failed_login(json)
-        {
+        if options.redact && (self.names_fields || self.redactor.suspects(json)) || attack::suspects(json) {
             return None;
         }
         let message = plain.text("message")?;
@@ -204,8 +210,8 @@ impl Pipeline {
         let sent_endpoint = record.fields.endpoint.clone();
         enrich_record(record, options.client);
         let attacks = attacks(record, sent_endpoint.as_deref());
-        for tag in &attacks {
-            add_tag(record, tag);
+        for rule in &attacks {
+            add_tag(record, rule.tag);
         }
         let login = self.login(&record.message);
         if login.is_some() {
@@ -225,7 +231,8 @@ impl Pipeline {
             Rejection::new(Rejection::TRIAGE_FAILED, format!("rules cannot read it: {corrupt}"))
         })?;
         let class = self.class(record.level, record.fields.category.as_deref(), triaged.class);
-        Ok(Passed { class, dropped: triaged.dropped, fired: triaged.fired, held: triaged.held, redactions })
+        let Triaged { fired, dropped, held, .. } = triaged;
+        Ok(Passed { class, dropped, fired, held, redactions, attacks })
     }
 
     fn class(&self, level: Level, category: Option<&str>, routed: Option<Class>) -> Class {
@@ -322,13 +329,13 @@ fn fill(field: &mut Option<String>, value: Option<String>) {
     }
 }
 
-/// The tags of the attacks that a record tells of.
-fn attacks(record: &Record, endpoint: Option<&str>) -> Vec<&'static str> {
-    let mut tags = Vec::new();
+/// The attacks that a record tells of: of each tag the first rule that it meets.
+fn attacks(record: &Record, endpoint: Option<&str>) -> Vec<&'static attack::Rule> {
+    let mut met: Vec<&'static attack::Rule> = Vec::new();
     let mut look = |text: &str| {
         for rule in attack::detect(text) {
-            if !tags.contains(&rule.tag) {
-                tags.push(rule.tag);
+            if !met.iter().any(|known| known.tag == rule.tag) {
+                met.push(rule);
             }
         }
     };
@@ -340,7 +347,7 @@ fn attacks(record: &Record, endpoint: Option<&str>) -> Vec<&'static str> {
     for value in record.fields.metadata.values() {
         each_text(value, &mut left, &mut look);
     }
-    tags
+    met
 }
 
 fn each_text(value: &Value, left: &mut usize, each: &mut dyn FnMut(&str)) {

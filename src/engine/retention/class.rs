@@ -74,8 +74,14 @@ pub struct Retention {
     pub anonymize_ip_after_days: Option<u32>,
 }
 
+/// Categories that must be kept for long, whatever their level.
+const BY_CATEGORY: [(&str, Class); 3] =
+    [("security", Class::Security), ("audit", Class::Audit), ("billing", Class::Financial)];
+
+const BY_LEVEL: [(Level, Class); 1] = [(Level::Debug, Class::Debug)];
+
 /// Days after which addresses are anonymised.
-pub const ANONYMIZE_IP_AFTER_DAYS: u32 = 60;
+const ANONYMIZE_IP_AFTER_DAYS: u32 = 60;
 
 impl Retention {
     /// What cannot be: the field, and why.
@@ -114,13 +120,31 @@ impl Retention {
     pub fn class(&self, level: Level, category: Option<&str>, routed: Option<Class>) -> Class {
         let by_category = || {
             let category = category?;
-            self.by_category.get(category).copied().or_else(|| class_of_category(category))
+            let default = || BY_CATEGORY.iter().find(|(name, _)| *name == category).map(|(_, class)| *class);
+            self.by_category.get(category).copied().or_else(default)
         };
         let by_level = || {
-            let default = (level == Level::Debug).then_some(Class::Debug);
-            self.by_level.get(&level).copied().or(default)
+            let default = || BY_LEVEL.iter().find(|(name, _)| *name == level).map(|(_, class)| *class);
+            self.by_level.get(&level).copied().or_else(default)
         };
         routed.or_else(by_category).or_else(by_level).unwrap_or(Class::Standard)
+    }
+
+    /// All of it as it holds: what the tenant says, and what it does not.
+    #[must_use]
+    pub fn resolved(&self, standard_days: u32) -> Self {
+        let with = |class| (class, self.days(class, standard_days));
+        let mut by_category: BTreeMap<_, _> =
+            BY_CATEGORY.into_iter().map(|(name, class)| (name.to_owned(), class)).collect();
+        by_category.extend(self.by_category.clone());
+        let mut by_level = BTreeMap::from(BY_LEVEL);
+        by_level.extend(self.by_level.clone());
+        Self {
+            classes: Class::ALL.into_iter().map(with).collect(),
+            by_category,
+            by_level,
+            anonymize_ip_after_days: Some(self.anonymize_ip_after_days.unwrap_or(ANONYMIZE_IP_AFTER_DAYS)),
+        }
     }
 
     /// The term of a class. `standard_days` is what holds for the standard class where the tenant does not say it here.
@@ -133,16 +157,6 @@ impl Retention {
             _ => default,
         };
         self.classes.get(&class).copied().unwrap_or(default)
-    }
-}
-
-/// Categories that must be kept for long, whatever their level.
-pub fn class_of_category(category: &str) -> Option<Class> {
-    match category {
-        "security" => Some(Class::Security),
-        "audit" => Some(Class::Audit),
-        "billing" => Some(Class::Financial),
-        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod class;
 
-pub use class::{ANONYMIZE_IP_AFTER_DAYS, Class, Days, Place, Retention, class_of_category, kept_days};
+pub use class::{Class, Days, Place, Retention, kept_days};
 
 use crate::engine::{block::Summary, record::timestamp::Timestamp};
 

@@ -6,9 +6,8 @@ use super::{
 };
 
 /// The rule that counts failed logins of an address and of a user.
-pub const BRUTE_FORCE: &str = "brute-force";
+pub(super) const BRUTE_FORCE: &str = "brute-force";
 
-/// They come behind the tenant's own; one of the same name takes the place of one of these.
 pub fn builtin() -> Vec<Rule> {
     let tag = |tag: &str| Action::Tag { tag: tag.to_owned() };
     let alert = |severity: Severity, title: &str| Action::Alert { severity, title: Some(title.to_owned()) };
@@ -63,6 +62,16 @@ pub fn builtin() -> Vec<Rule> {
             vec![alert(Medium, "Payment failure")],
         ),
     ]
+}
+
+/// All rules in the order in which they are asked, and whether each is one of those that everybody has: the tenant's own,
+/// then the others, in whose place one of the same name stands.
+pub fn in_order(own: &[Rule]) -> Vec<(Rule, bool)> {
+    let of_all = builtin();
+    let is_of_all = |rule: &Rule| of_all.iter().any(|other| other.name == rule.name);
+    let first = own.iter().filter(|rule| !is_of_all(rule)).map(|rule| (rule.clone(), false));
+    let of_name = |rule: &Rule| own.iter().find(|one| one.name == rule.name).unwrap_or(rule).clone();
+    first.chain(of_all.iter().map(|rule| (of_name(rule), true))).collect()
 }
 
 fn rule(name: &str, when: &str, description: &str, then: Vec<Action>) -> Rule {

@@ -10,8 +10,7 @@ mod rules;
 mod sample;
 mod window;
 
-pub use builtin::{BRUTE_FORCE, builtin};
+pub use builtin::{builtin, in_order};
 pub use rule::{Action, Refused, Rule, Severity};
 pub use rules::{Counted, Fired, Known, Login, Observation, Rules, Triaged};
-pub use sample::{is_kept, trace_of};
 pub use window::Windows;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Refused, Rule, builtin,
+    Action, Refused, Rule, in_order,
     rule::path_of,
     sample::{is_kept, trace_of},
 };
@@ -106,18 +106,14 @@ pub struct Triaged {
 }
 
 impl Rules {
-    /// The tenant's own in their order, then those that everybody has; of two with one name the tenant's counts, in
-    /// the place of the other.
+    /// The tenant's own and those that everybody has.
     pub fn new(own: &[Rule]) -> Result<Self, Refused> {
         if own.len() > MAX_RULES {
             return Err(Refused::new("rules", format!("expected at most {MAX_RULES}, got {}", own.len())));
         }
-        let of_all = builtin();
-        let is_builtin = |rule: &Rule| of_all.iter().any(|other| other.name == rule.name);
-        let behind = of_all.iter().map(|rule| own.iter().find(|one| one.name == rule.name).unwrap_or(rule));
         let mut regexes = 0;
         let mut compiled = Vec::new();
-        for rule in own.iter().filter(|rule| !is_builtin(rule)).chain(behind) {
+        for (rule, _) in in_order(own) {
             rule.check()?;
             let expr = rule.expression()?;
             expr.each_match(&mut |found| regexes += usize::from(matches!(found.test, Test::Regex(_))));
@@ -127,7 +123,7 @@ impl Rules {
             };
             let distinct = rule.distinct.as_deref().map(path_of);
             if rule.enabled {
-                compiled.push(Compiled { rule: rule.clone(), expr, group_by, distinct });
+                compiled.push(Compiled { rule, expr, group_by, distinct });
             }
         }
         if regexes > MAX_REGEXES {

@@ -3,14 +3,14 @@
 use crate::engine::{block::words, record::model::Record};
 
 /// What decides for a record: its trace, or what else ties records together, or itself.
-pub fn trace_of(record: &Record) -> u64 {
+pub(super) fn trace_of(record: &Record) -> u64 {
     let fields = &record.fields;
     let tie = fields.trace_id.as_deref().or(fields.correlation_id.as_deref());
     tie.map_or_else(|| words::hash(&record.id.to_string()), words::hash)
 }
 
 /// Whether what has this hash is among one in so many. What is kept at a rate is kept at every lower one.
-pub fn is_kept(hash: u64, one_in: u32) -> bool {
+pub(super) fn is_kept(hash: u64, one_in: u32) -> bool {
     hash <= u64::MAX / u64::from(one_in.max(1))
 }
 

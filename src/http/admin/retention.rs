@@ -6,16 +6,11 @@ use axum::{
     http::{StatusCode, Uri},
     response::Response,
 };
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::{
     app::{self, App, configs, pipelines},
-    engine::{
-        auth::Principal,
-        enrich::Category,
-        pipeline::Settings,
-        retention::{ANONYMIZE_IP_AFTER_DAYS, Class, Retention, class_of_category},
-    },
+    engine::{auth::Principal, pipeline::Settings, retention::Retention},
     http::{
         error::{Error, json_answer},
         params,
@@ -30,8 +25,7 @@ pub(in crate::http) async fn get(
 ) -> Result<Response, Error> {
     super::check_whole(&who)?;
     params::none(&uri)?;
-    let settings = pipelines::stored(&app, who.tenant()).await.map_err(|error| Error::of(&app, error))?;
-    shown(&app, &who, &settings.retention).await
+    shown(&app, &who).await
 }
 
 /// Sets all of it: `{"classes"?,"by_category"?,"by_level"?,"anonymize_ip_after_days"?}`; what is left out is as it is
@@ -47,30 +41,12 @@ pub(in crate::http) async fn put(
         settings.retention = retention.clone();
         Ok(())
     };
-    let settings =
-        pipelines::change(&app, who.tenant(), change).await.map_err(|error| Error::of(&app, error))?;
-    shown(&app, &who, &settings.retention).await
+    pipelines::change(&app, who.tenant(), change).await.map_err(|error| Error::of(&app, error))?;
+    shown(&app, &who).await
 }
 
-async fn shown(app: &App, who: &Principal, own: &Retention) -> Result<Response, Error> {
-    let known =
-        configs::stored(app, who.tenant()).await.map_err(|error| Error::of(app, app::Error::from(error)))?;
-    let classes: Map<String, Value> =
-        Class::ALL.into_iter().map(|class| (class.as_str().to_owned(), json!(known.days(class)))).collect();
-    let by_category: Map<String, Value> = Category::ALL
-        .into_iter()
-        .filter_map(|category| {
-            Some((category.as_str().to_owned(), json!(class_of_category(category.as_str())?)))
-        })
-        .chain(own.by_category.iter().map(|(category, class)| (category.clone(), json!(class))))
-        .collect();
-    let mut by_level = Map::from_iter([("DEBUG".to_owned(), json!(Class::Debug))]);
-    by_level.extend(own.by_level.iter().map(|(level, class)| (level.as_str().to_owned(), json!(class))));
-    let body = json!({
-        "classes": classes,
-        "by_category": by_category,
-        "by_level": by_level,
-        "anonymize_ip_after_days": own.anonymize_ip_after_days.unwrap_or(ANONYMIZE_IP_AFTER_DAYS),
-    });
-    Ok(json_answer(StatusCode::OK, &body))
+async fn shown(app: &App, who: &Principal) -> Result<Response, Error> {
+    let known = configs::stored(app, who.tenant()).await;
+    let known = known.map_err(|error| Error::of(app, app::Error::from(error)))?;
+    Ok(json_answer(StatusCode::OK, &json!(known.retention())))
 }

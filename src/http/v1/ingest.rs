@@ -16,6 +16,7 @@ use crate::{
         ingest::{Batch, How, Taken},
     },
     engine::{
+        attack,
         auth::{Permission, Principal, digest},
         pipeline::{Client, Passed},
         record::{model::SourceType, normalise::Raw, rejection::Rejection, timestamp::Timestamp},
@@ -179,6 +180,8 @@ fn dry(row: &[u8], passed: &Passed, class: &str) -> Value {
     if let Some(log) = log.as_object_mut() {
         log.entry("tags").or_insert_with(|| json!([]));
         log.insert("redactions".into(), json!(passed.redactions));
+        let attack = |rule: &&attack::Rule| json!({ "rule": rule.id, "tag": rule.tag, "severity": rule.severity, "reason": rule.reason });
+        log.insert("attacks".into(), passed.attacks.iter().map(attack).collect());
         log.insert("triage".into(), triage.into());
         log.insert("retention_class".into(), class.into());
         if passed.dropped {
