@@ -6,6 +6,7 @@
 //! is an error, never stored as it came.
 
 mod anchors;
+pub mod anonymise;
 mod birth;
 mod bytes;
 mod compiled;
