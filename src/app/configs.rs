@@ -50,6 +50,7 @@ pub struct Cache {
 /// A tenant's settings at one moment.
 #[derive(Clone)]
 pub struct Known {
+    is_audit: bool,
     configs: Configs,
     retention: Retention,
     /// Days that the standard class is kept.
@@ -61,6 +62,7 @@ impl Known {
     /// Of an audit stream: nobody's settings reach it.
     fn of_audit() -> Self {
         Self {
+            is_audit: true,
             configs: Arc::default(),
             retention: Retention::default(),
             standard_days: retention::AUDIT_TTL_DAYS,
@@ -111,6 +113,12 @@ impl Known {
     /// Days that each class is kept.
     pub fn days(&self, class: Class) -> Days {
         self.retention.days(class, self.standard_days)
+    }
+
+    /// After how many days the addresses in a row become those of networks: never in an audit stream, which is to say
+    /// who did what.
+    pub fn anonymize_ip_after_days(&self) -> Option<u32> {
+        (!self.is_audit).then(|| self.retention.anonymize_ip_after_days())
     }
 
     /// Every class and what decides for it, as it holds.
@@ -173,6 +181,7 @@ pub async fn known_or_last(app: &App, tenant: &Tenant) -> Known {
 fn of(app: &App, configs: Configs, own: Option<&Account>) -> Known {
     let config = own.map(|own| &own.config);
     Known {
+        is_audit: false,
         configs,
         retention: own.map(|own| own.pipeline.retention.clone()).unwrap_or_default(),
         standard_days: config.and_then(|own| own.retention_days).unwrap_or(app.settings.default_ttl_days),

@@ -26,6 +26,7 @@ pub async fn catalog(catalog: &dyn Catalog) -> Result<(), Broken> {
     };
     catalog.ping().await?;
     listing(catalog, &a, &b).await?;
+    marking(catalog, &a, &b).await?;
     replacing(catalog, &a, &b).await?;
     spool(catalog, &a, &b).await?;
     configs(catalog, &a, &b).await
@@ -136,6 +137,33 @@ async fn listing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Br
     same("or early ones", early, vec![old.key, mid.key, other.key.clone()])?;
     let places = catalog.places(&from, 9).await?;
     same("places are those of the walk", places, vec![WalkFrom::behind(&new), WalkFrom::behind(&other)])
+}
+
+async fn marking(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {
+    let (old, never) = (entry(a, 1, T, T + MS)?, entry(a, 9, T, T + MS)?);
+    let marked = || async move {
+        let all = catalog.walk(&WalkFrom::default(), 9, Only::All).await?;
+        let marked = all.into_iter().filter(|entry| entry.anonymised).map(|entry| entry.key);
+        Ok::<Vec<String>, PortError>(marked.collect())
+    };
+    same("no segment is marked", marked().await?, Vec::new())?;
+    catalog.mark_anonymised(&[WalkFrom::behind(&old), WalkFrom::behind(&never)]).await?;
+    catalog.mark_anonymised(&[WalkFrom::behind(&old)]).await?;
+    same("what is there and was named is marked", marked().await?, vec![old.key.clone()])?;
+    let listed = catalog.segments(a, TimeRange::ALL, None, 9).await?;
+    let listed = listed.into_iter().find(|entry| entry.key == old.key);
+    same("and is else as it was", listed, Some(CatalogEntry { anonymised: true, ..plain(&old) }))?;
+    // One that says it of itself takes the place of one that does not.
+    let new = CatalogEntry { anonymised: true, ..entry(b, 7, T, T + MS)? };
+    catalog.add(std::slice::from_ref(&new)).await?;
+    same("what is added marked is marked", marked().await?, vec![old.key.clone(), new.key.clone()])?;
+    let newer = CatalogEntry { anonymised: true, ..entry(b, 8, T, T + MS)? };
+    let now = Timestamp::from_ms(500);
+    catalog.replace(std::slice::from_ref(&new), std::slice::from_ref(&newer), now).await?;
+    same("and what replaces it", marked().await?, vec![old.key, newer.key.clone()])?;
+    // As it was before, for those who come next.
+    catalog.replace(std::slice::from_ref(&newer), &[], now).await?;
+    Ok(catalog.forget_removals(&[new.key, newer.key]).await?)
 }
 
 async fn replacing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {

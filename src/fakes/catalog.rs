@@ -74,7 +74,8 @@ impl Tables {
         for entry in gone {
             let epoch = self.epoch(&entry.id.tenant);
             if let Some(kept) = self.segments.remove(&place(entry)) {
-                let entry = CatalogEntry { words_bytes: None, indexed: None, ..kept.entry };
+                let entry =
+                    CatalogEntry { words_bytes: None, indexed: None, anonymised: false, ..kept.entry };
                 self.replaced.insert(place(&entry), (Kept { entry, ..kept }, epoch));
             }
             self.removals.extend(entry.object_keys().map(|key| (key, now)));
@@ -261,6 +262,19 @@ impl Catalog for FakeCatalog {
     ) -> Result<bool, PortError> {
         let_others_run().await;
         self.run("catalog.replace", |tables| tables.replace(gone, new, now))
+    }
+
+    async fn mark_anonymised(&self, segments: &[WalkFrom]) -> Result<(), PortError> {
+        let_others_run().await;
+        self.run("catalog.mark_anonymised", |tables| {
+            for from in segments {
+                let place = (from.tenant.clone(), from.max_time_ms, from.key.clone());
+                if let Some(kept) = tables.segments.get_mut(&place) {
+                    kept.entry.anonymised = true;
+                    tables.rows_written += 1;
+                }
+            }
+        })
     }
 
     async fn note_removals(&self, keys: &[String], now: Timestamp) -> Result<(), PortError> {

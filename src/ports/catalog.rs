@@ -37,6 +37,8 @@ pub struct CatalogEntry {
     pub min_received: Timestamp,
     pub max_received: Timestamp,
     pub services: Summary,
+    /// Whether the addresses in its rows are those of networks, as its footer says or as was found since.
+    pub anonymised: bool,
     /// Present in what is added; no listing brings it, `rollups` does.
     pub rollup: Option<Arc<Rollup>>,
     /// How many times the tenant's segments had been replaced when this was listed by `segments`.
@@ -71,6 +73,7 @@ impl CatalogEntry {
             min_received: footer.min_received,
             max_received: footer.max_received,
             services: footer.services.clone(),
+            anonymised: footer.anonymised,
             rollup: Some(Arc::new(footer.rollup.clone())),
             as_of: 0,
         }
@@ -174,6 +177,9 @@ pub trait Catalog: Send + Sync {
         new: &[CatalogEntry],
         now: Timestamp,
     ) -> Result<bool, PortError>;
+
+    /// Marks segments as anonymised that are listed: their objects stay as they are.
+    async fn mark_anonymised(&self, segments: &[WalkFrom]) -> Result<(), PortError>;
 
     /// Notes objects for removal that no listing names: they are about to be written, and stay only when
     /// `replace` adds them.

@@ -36,7 +36,7 @@ async fn messages(service: &Service) -> Vec<String> {
 }
 
 fn deleted(segments: u64, rows: u64) -> Expired {
-    Expired { segments_deleted: segments, segments_rewritten: 0, rows_deleted: rows }
+    Expired { segments_deleted: segments, segments_rewritten: 0, rows_deleted: rows, ..Expired::default() }
 }
 
 #[tokio::test]
@@ -85,7 +85,8 @@ async fn lowered() -> Service {
 async fn a_ttl_lowered_afterwards_takes_the_old_rows_out_of_their_segment() {
     let service = lowered().await;
     let before = service.all().await;
-    let expected = Expired { segments_deleted: 0, segments_rewritten: 1, rows_deleted: 2 };
+    let expected =
+        Expired { segments_deleted: 0, segments_rewritten: 1, rows_deleted: 2, ..Expired::default() };
     assert_eq!(run(&service).await, expected);
     assert_eq!(messages(&service).await, ["api 2", "web 0", "web 1"]);
     let key = service.world.catalog.keys().remove(0);

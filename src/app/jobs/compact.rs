@@ -6,7 +6,7 @@ pub mod plan;
 use std::collections::{HashMap, VecDeque};
 
 use super::{
-    merge::{self, Failed, Merged},
+    merge::{self, Addresses, Failed, Merged},
     settled::Settled,
 };
 use crate::{
@@ -167,7 +167,7 @@ async fn merge_group(
     let is_for_words = group.is_for_words();
     let mut sources = group.sources;
     while sources.len() > 1 || (is_for_words && !sources.is_empty()) {
-        match merge::replace(app, &sources, |_| true, now).await {
+        match merge::replace(app, &sources, |_| true, Addresses::AsTheyAre, now).await {
             Ok(Merged::Done { rows }) => {
                 compacted.segments_gone += sources.len() as u64;
                 compacted.segments_made += 1;
@@ -175,7 +175,7 @@ async fn merge_group(
                 compacted.raw_bytes += sources.iter().map(|source| source.raw_bytes).sum::<u64>();
                 return Ok(());
             }
-            Ok(Merged::Empty | Merged::Overtaken) => return Ok(()),
+            Ok(Merged::Empty | Merged::AsItWas | Merged::Overtaken) => return Ok(()),
             Err(Failed::Source(nth, why)) => {
                 let source = sources.remove(nth);
                 app.journal.error(&format!("segment {} cannot be merged: {why}", source.key));

@@ -1,10 +1,13 @@
 //! Expiry: removes what is past its service's TTL, objects and catalog together.
 //!
 //! The catalog forgets a segment and notes its object for removal in one transaction; the object goes
-//! after that. Stopped in between, the next run finds the note.
+//! after that. Stopped in between, the next run finds the note. The same walk finds the segments whose addresses
+//! are to be cut: see `anonymise`.
 
 use super::{
-    merge::{self, Failed, Merged},
+    anonymise::{self, Due, Most},
+    merge::Addresses,
+    rewrite::{Rewritten, rewrite},
     settled::Settled,
 };
 use crate::{
@@ -29,6 +32,8 @@ pub struct Expired {
     pub segments_deleted: u64,
     pub segments_rewritten: u64,
     pub rows_deleted: u64,
+    /// Written anew for their addresses alone.
+    pub segments_anonymised: u64,
 }
 
 /// Events are told of no longer than this.
@@ -36,11 +41,17 @@ const EVENTS_MS: i64 = 90 * retention::DAY_MS;
 
 /// Runs as of `now`, which the schedule gives.
 pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
+    expire_within(app, now, Most::OF_A_RUN).await
+}
+
+/// The same with the addresses of at most so much.
+pub async fn expire_within(app: &App, now: Timestamp, most: Most) -> Result<Expired, Error> {
     let batch = app.settings.cleanup_batch_size;
     let mut expired = Expired::default();
     let mut from = WalkFrom::default();
     let mut known: Option<(Tenant, configs::Known)> = None;
     let mut settled = Settled::new(app);
+    let mut due = Due::new(most);
     loop {
         let page = app.catalog.walk(&from, batch, Only::All).await?;
         let Some(last) = page.last() else { break };
@@ -54,14 +65,21 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
             };
             let class = entry.id.class.clone();
             let ttl_days = |service: &str| configs.kept_days(&class, service);
+            let anonymous = |days| retention::is_anonymous(entry.max_time, days, now);
+            let is_due = !entry.anonymised && configs.anonymize_ip_after_days().is_some_and(anonymous);
             match retention::judge(&entry.services, now, ttl_days) {
                 Verdict::Delete => gone.push(entry),
                 Verdict::Rewrite if settled.is(&entry).await => {
-                    if let Some(left) = rewrite(app, &entry, now, ttl_days).await? {
+                    let keep = |row: &RowHead<'_>| {
+                        !retention::is_expired(row.timestamp, ttl_days(&row.service), now)
+                    };
+                    let addresses = if is_due { Addresses::Cut } else { Addresses::AsTheyAre };
+                    if let Rewritten::Anew { rows } = rewrite(app, &entry, keep, addresses, now).await? {
                         expired.segments_rewritten += 1;
-                        expired.rows_deleted += entry.rows - left.min(entry.rows);
+                        expired.rows_deleted += entry.rows - rows.min(entry.rows);
                     }
                 }
+                Verdict::Keep if is_due && due.has_room(&entry) && settled.is(&entry).await => due.add(entry),
                 Verdict::Keep | Verdict::Rewrite => {}
             }
             known = Some((tenant, configs));
@@ -75,6 +93,8 @@ pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
     }
     sweep(app, now).await?;
     app.events.forget(Timestamp::from_ms(now.as_ms() - EVENTS_MS)).await?;
+    // Last, as it takes longest: whatever ends it, what was to be deleted is.
+    expired.segments_anonymised = anonymise::run(app, due, now).await?;
     Ok(expired)
 }
 
@@ -119,30 +139,4 @@ async fn taken_out(
         }
     }
     Ok(vec![taken])
-}
-
-/// Writes a segment anew without its expired rows; answers how many are left, or nothing when it stays as it is.
-async fn rewrite(
-    app: &App,
-    entry: &CatalogEntry,
-    now: Timestamp,
-    ttl_days: impl Fn(&str) -> u32,
-) -> Result<Option<u64>, Error> {
-    let keep = |row: &RowHead<'_>| !retention::is_expired(row.timestamp, ttl_days(&row.service), now);
-    match merge::replace(app, std::slice::from_ref(entry), keep, now).await {
-        Ok(Merged::Done { rows }) => Ok(Some(rows)),
-        Ok(Merged::Empty) => Ok(Some(0)),
-        Ok(Merged::Overtaken) => Ok(None),
-        Err(Failed::Source(_, _)) if app.objects.get_range(&entry.key, 0, 1).await?.is_none() => {
-            // Nothing is left to keep: the entry alone remained.
-            let forgotten = app.catalog.replace(std::slice::from_ref(entry), &[], now).await?;
-            Ok(forgotten.then_some(0))
-        }
-        // One that cannot be read keeps no other from expiring, and goes when all of it has.
-        Err(Failed::Source(_, why)) => {
-            app.journal.error(&format!("segment {} cannot be rewritten: {why}", entry.key));
-            Ok(None)
-        }
-        Err(Failed::Otherwise(error)) => Err(error),
-    }
 }

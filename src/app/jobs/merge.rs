@@ -15,6 +15,7 @@ use crate::{
         },
         index::{self, names, run},
         record::{row::RowHead, timestamp::Timestamp},
+        redact::anonymise::anonymise_row,
     },
     ports::CatalogEntry,
 };
@@ -34,6 +35,14 @@ pub(super) fn held_bytes(raw_bytes: u64, size_bytes: u64) -> u64 {
     packed + decoded + decoded / 8 + (32 << 10)
 }
 
+/// What becomes of the addresses in the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Addresses {
+    AsTheyAre,
+    /// They become those of networks, and the segment says so.
+    Cut,
+}
+
 /// What came of a merge.
 #[derive(Debug)]
 pub(super) enum Merged {
@@ -41,6 +50,8 @@ pub(super) enum Merged {
     Done { rows: u64 },
     /// None of the rows was to be kept, and the sources are out of the listings.
     Empty,
+    /// The addresses of a single source were to be cut, and it has none: nothing was written.
+    AsItWas,
     /// Another run has replaced a source meanwhile, and nothing has changed.
     Overtaken,
 }
@@ -66,18 +77,23 @@ pub(super) async fn replace(
     app: &App,
     sources: &[CatalogEntry],
     keep: impl Fn(&RowHead<'_>) -> bool,
+    addresses: Addresses,
     now: Timestamp,
 ) -> Result<Merged, Failed> {
     let names: Vec<(&SegmentId, &str)> = sources.iter().map(|one| (&one.id, one.key.as_str())).collect();
     let id = SegmentId::of_merged(&names, app.random.bits())
         .ok_or_else(|| Corrupt::damaged("merge", "its sources are not of one tenant, class and day"))?;
-    let key = id.object_key(now);
-    let run: Option<String> = names::run_key(&key);
-    let written: Vec<String> = [Some(key), run].into_iter().flatten().collect();
-    app.catalog.note_removals(&written, now).await?;
-    let merge = Merge::new(app, sources, id);
+    let merge = Merge::new(app, sources, id, addresses);
+    let (segment, changed) = merge.run(keep).await?;
+    if addresses == Addresses::Cut && sources.len() == 1 && !changed {
+        return Ok(Merged::AsItWas);
+    }
     let mut new = Vec::new();
-    if let Some(segment) = merge.run(keep).await? {
+    if let Some(segment) = segment {
+        let key = segment.object_key();
+        let run: Option<String> = names::run_key(&key);
+        let written: Vec<String> = [Some(key), run].into_iter().flatten().collect();
+        app.catalog.note_removals(&written, now).await?;
         new.push(store(app, segment).await?);
     }
     if !app.catalog.replace(sources, &new, now).await? {
@@ -116,17 +132,24 @@ struct Merge<'a> {
     /// The rows of the next block, as lines.
     lines: Vec<u8>,
     rows: usize,
+    addresses: Addresses,
+    /// Whether a row was left out or is not what it was.
+    changed: bool,
 }
 
 impl<'a> Merge<'a> {
-    fn new(app: &'a App, sources: &'a [CatalogEntry], id: SegmentId) -> Self {
+    fn new(app: &'a App, sources: &'a [CatalogEntry], id: SegmentId, addresses: Addresses) -> Self {
         let mut waiting: Vec<usize> = (0..sources.len()).collect();
         waiting.sort_by_key(|nth| std::cmp::Reverse(sources.get(*nth).map(|source| source.min_time)));
-        let writer = Writer::made_of(id, sources.iter().map(|source| source.key.clone()).collect());
-        Self { app, sources, waiting, open: Vec::new(), writer, lines: Vec::new(), rows: 0 }
+        let anonymised = addresses == Addresses::Cut || sources.iter().all(|source| source.anonymised);
+        let keys = sources.iter().map(|source| source.key.clone()).collect();
+        let writer = Writer::made_of(id, keys, anonymised);
+        let (open, lines) = (Vec::new(), Vec::new());
+        Self { app, sources, waiting, open, writer, lines, rows: 0, addresses, changed: false }
     }
 
-    async fn run(mut self, keep: impl Fn(&RowHead<'_>) -> bool) -> Result<Option<Segment>, Failed> {
+    /// The segment, when there are rows for one, and whether any row was left out or changed.
+    async fn run(mut self, keep: impl Fn(&RowHead<'_>) -> bool) -> Result<(Option<Segment>, bool), Failed> {
         loop {
             self.open_what_begins().await?;
             let Some((first, until)) = self.next_run() else { break };
@@ -135,7 +158,7 @@ impl<'a> Merge<'a> {
                 if self.rows >= MAX_SEGMENT_BLOCK_ROWS
                     || (self.rows > 0 && self.lines.len() + line.len() + 1 > MAX_BLOCK_BYTES)
                 {
-                    write_block(&mut self.writer, &mut self.lines, &keep)?;
+                    self.changed |= write_block(&mut self.writer, &mut self.lines, &keep, self.addresses)?;
                     self.rows = 0;
                 }
                 self.lines.extend_from_slice(line);
@@ -146,8 +169,8 @@ impl<'a> Merge<'a> {
                 self.open.swap_remove(first);
             }
         }
-        write_block(&mut self.writer, &mut self.lines, &keep)?;
-        Ok(self.writer.finish()?)
+        self.changed |= write_block(&mut self.writer, &mut self.lines, &keep, self.addresses)?;
+        Ok((self.writer.finish()?, self.changed))
     }
 
     /// Opens the sources that begin no later than the first row of those that are open.
@@ -179,18 +202,31 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// Hands the wanted ones of these rows to the writer as one block, and lets go of them.
+/// Hands the wanted ones of these rows to the writer as one block, and lets go of them; whether one is not wanted or
+/// not what it was.
 fn write_block(
     writer: &mut Writer,
     lines: &mut Vec<u8>,
     keep: &impl Fn(&RowHead<'_>) -> bool,
-) -> Result<(), Corrupt> {
+    addresses: Addresses,
+) -> Result<bool, Corrupt> {
     let mut rows: Vec<Row<'_>> = rows::rows(lines).collect::<Result<_, _>>()?;
+    let read = rows.len();
     rows.retain(|row| keep(&row.head));
+    // A row may grow by some bytes, where an address of version 4 in one of version 6 gets its dots: a reader takes
+    // blocks four times as large as are written.
+    let cut: Vec<Option<Vec<u8>>> = match addresses {
+        Addresses::AsTheyAre => Vec::new(),
+        Addresses::Cut => rows.iter().map(|row| anonymise_row(row.line)).collect(),
+    };
+    let changed = rows.len() < read || cut.iter().any(Option::is_some);
+    for (row, cut) in rows.iter_mut().zip(&cut) {
+        row.line = cut.as_deref().unwrap_or(row.line);
+    }
     writer.push(&rows)?;
     drop(rows);
     lines.clear();
-    Ok(())
+    Ok(changed)
 }
 
 type Head = (Timestamp, Uuid);

@@ -255,6 +255,7 @@ impl Place {
             min_received: Timestamp::EPOCH,
             max_received: Timestamp::MAX,
             services: Summary::new(),
+            anonymised: false,
             rollup: None,
             as_of: 0,
         }

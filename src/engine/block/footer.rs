@@ -30,6 +30,10 @@ pub struct FooterOf<R> {
     /// reader of version 2 that does not know the field loses nothing, so the version stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    /// Whether the addresses in its rows are those of networks. Absent where nobody has looked; the version stays
+    /// here as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anonymised: bool,
     /// Absent in version 1, whose blocks are rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<ColumnMeta>,
@@ -64,6 +68,7 @@ impl FooterOf<Skipped> {
             services: self.services,
             rollup: Rollup::default(),
             sources: self.sources,
+            anonymised: self.anonymised,
             columns: self.columns,
             shapes: self.shapes,
             blocks: self.blocks,

@@ -104,6 +104,7 @@ impl Writer {
             services: Summary::new(),
             rollup: Rollup::default(),
             sources: Vec::new(),
+            anonymised: false,
             columns: Vec::new(),
             shapes: Vec::new(),
             blocks: Vec::new(),
@@ -120,10 +121,11 @@ impl Writer {
         }
     }
 
-    /// A writer of a segment that stands for these, by their keys.
-    pub fn made_of(id: SegmentId, sources: Vec<String>) -> Self {
+    /// A writer of a segment that stands for these, by their keys, and says of its rows whether their addresses
+    /// are those of networks.
+    pub fn made_of(id: SegmentId, sources: Vec<String>, anonymised: bool) -> Self {
         let mut writer = Self::new(id);
-        writer.footer.sources = sources;
+        (writer.footer.sources, writer.footer.anonymised) = (sources, anonymised);
         writer
     }
 

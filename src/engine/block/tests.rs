@@ -157,6 +157,26 @@ fn a_row_that_is_too_long_is_left_out_and_harms_no_other() {
 }
 
 #[test]
+fn a_footer_says_of_its_rows_that_their_addresses_are_those_of_networks_or_nothing() {
+    for anonymised in [false, true] {
+        let records = [record(1, 5, "m")];
+        let text = text_of(&records);
+        let rows: Vec<Row<'_>> = rows::rows(&text).collect::<Result<_, _>>().unwrap();
+        let mut writer =
+            segment::Writer::made_of(segment_of(&records).footer.id, vec!["a".into()], anonymised);
+        writer.push(&rows).unwrap();
+        let segment = writer.finish().unwrap().unwrap();
+        let footer = reader::footer_of(&segment.bytes).unwrap();
+        assert_eq!((footer.anonymised, &footer.sources), (anonymised, &vec!["a".to_owned()]));
+        assert_eq!(footer, segment.footer);
+        let json = serde_json::to_string(&footer).unwrap();
+        // What was stored before says nothing, and is written as it was.
+        assert_eq!(json.contains("\"anonymised\":true"), anonymised, "{json}");
+        assert_eq!(json.contains("anonymised"), anonymised, "{json}");
+    }
+}
+
+#[test]
 fn no_rows_make_no_segment() {
     assert!(segment::write(id(), Vec::new()).unwrap().is_none());
     assert_eq!(rows::Encoder::default().finish(), []);

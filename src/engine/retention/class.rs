@@ -143,8 +143,13 @@ impl Retention {
             classes: Class::ALL.into_iter().map(with).collect(),
             by_category,
             by_level,
-            anonymize_ip_after_days: Some(self.anonymize_ip_after_days.unwrap_or(ANONYMIZE_IP_AFTER_DAYS)),
+            anonymize_ip_after_days: Some(self.anonymize_ip_after_days()),
         }
+    }
+
+    /// After how many days the addresses in a row become those of networks.
+    pub fn anonymize_ip_after_days(&self) -> u32 {
+        self.anonymize_ip_after_days.unwrap_or(ANONYMIZE_IP_AFTER_DAYS)
     }
 
     /// The term of a class. `standard_days` is what holds for the standard class where the tenant does not say it here.
@@ -237,6 +242,21 @@ mod tests {
         // A service that has lost its TTL, and one that has got one.
         assert_eq!(kept_days("d7", &own, 30, None), 30);
         assert_eq!(kept_days("standard", &own, 30, Some(3)), 3);
+    }
+
+    #[test]
+    fn addresses_are_cut_after_60_days_or_as_the_tenant_says() {
+        for (json, days) in [
+            ("{}", Some(60)),
+            (r#"{"anonymize_ip_after_days":null}"#, Some(60)),
+            (r#"{"anonymize_ip_after_days":1}"#, Some(1)),
+            (r#"{"anonymize_ip_after_days":3650}"#, Some(3_650)),
+            (r#"{"anonymize_ip_after_days":0}"#, None),
+            (r#"{"anonymize_ip_after_days":3651}"#, None),
+        ] {
+            let own = retention(json);
+            assert_eq!(own.check().is_ok().then(|| own.anonymize_ip_after_days()), days, "{json}");
+        }
     }
 
     #[test]

@@ -24,6 +24,11 @@ pub fn is_expired(time: Timestamp, ttl_days: u32, now: Timestamp) -> bool {
     time.as_ms() + i64::from(ttl_days) * DAY_MS < now.as_ms()
 }
 
+/// Whether the addresses in a row of this time, and in all before it, are to be those of networks.
+pub fn is_anonymous(time: Timestamp, after_days: u32, now: Timestamp) -> bool {
+    is_expired(time, after_days, now)
+}
+
 /// What an expiry run does with a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use worker::{D1Database, D1PreparedStatement, D1Result, send::SendFuture, wasm_bindgen::JsValue};
 
-use rows::entries;
+use rows::{ConfigRow, ErasedRow, KeyRow, PlaceRow, RollupRow, entries};
 
 use super::{meter, port_error};
 use crate::{
@@ -31,12 +31,14 @@ const MAX_ROW_BYTES: usize = 1_900_000;
 
 /// The columns of a listing, but for the moment.
 const COLUMNS: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
-                       size_bytes, footer_offset, filters_offset, services, words_bytes, indexed_in, ordinal";
+                       size_bytes, footer_offset, filters_offset, services, words_bytes, indexed_in, ordinal, \
+                       anonymised";
 
-/// The same of a segment that was replaced: its run and its place in an index are no more.
+/// The same of a segment that was replaced: its run and its place in an index are no more, and who reads it does not
+/// ask for the mark.
 const COLUMNS_OF_REMOVED: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
                                   size_bytes, footer_offset, filters_offset, services, NULL AS words_bytes, \
-                                  NULL AS indexed_in, NULL AS ordinal";
+                                  NULL AS indexed_in, NULL AS ordinal, 0 AS anonymised";
 
 /// The columns of a whole row, the same in `segments` and `removals`.
 const WHOLE: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
@@ -90,7 +92,7 @@ impl D1Catalog {
         Ok(changes)
     }
 
-    /// Inserts a segment where the condition holds, which has its values in `?16` and behind.
+    /// Inserts a segment where the condition holds, which has its values in `?17` and behind.
     fn insert(
         &self,
         entry: &CatalogEntry,
@@ -105,8 +107,10 @@ impl D1Catalog {
         }
         let sql = format!(
             "INSERT OR IGNORE INTO segments (tenant, max_ms, key, min_ms, min_received_ms, max_received_ms, \
-             id, rows, raw_bytes, size_bytes, footer_offset, services, rollup, filters_offset, words_bytes, born) \
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, {born} WHERE {condition}"
+             id, rows, raw_bytes, size_bytes, footer_offset, services, rollup, filters_offset, words_bytes, \
+             anonymised, born) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, {born} \
+             WHERE {condition}"
         );
         let mut values = vec![
             entry.id.tenant.as_str().into(),
@@ -124,6 +128,7 @@ impl D1Catalog {
             rollup.into(),
             optional(entry.filters_offset),
             optional(entry.words_bytes),
+            number(entry.anonymised.into()),
         ];
         values.extend_from_slice(more);
         self.statement(&sql, &values)
@@ -153,7 +158,7 @@ impl D1Catalog {
         if !runs.is_empty() {
             statements.push(self.statement(&note_run, &[json_list(&runs)?, ms(now), list.clone()])?);
         }
-        let there_behind = there.replace("?1", "?16");
+        let there_behind = there.replace("?1", "?17");
         for entry in new {
             let born = "(SELECT epoch FROM epochs WHERE tenant = ?1)";
             statements.push(self.insert(entry, born, &there_behind, from_ref(&list))?);
@@ -246,39 +251,15 @@ fn json_list(items: &[String]) -> Result<JsValue, worker::Error> {
     Ok(serde_json::to_string(items)?.into())
 }
 
-#[derive(Deserialize)]
-struct KeyRow {
-    key: String,
-}
-
-#[derive(Deserialize)]
-struct RollupRow {
-    key: String,
-    rollup: String,
-}
-
 /// A place in the listing, for a list of them in JSON.
 fn place(entry: &CatalogEntry) -> (&str, i64, &str) {
     (&entry.id.tenant, entry.max_time.as_ms(), &entry.key)
 }
 
-#[derive(Deserialize)]
-struct PlaceRow {
-    tenant: String,
-    max_ms: i64,
-    key: String,
-}
-
-#[derive(Default, Deserialize)]
-struct ErasedRow {
-    segments: u64,
-    rows: u64,
-    size_bytes: u64,
-}
-
-#[derive(Deserialize)]
-struct ConfigRow {
-    config: String,
+/// A list of places as JSON, for `LISTED`.
+fn listed(segments: &[WalkFrom]) -> Result<JsValue, worker::Error> {
+    let places = segments.iter().map(|from| (&from.tenant, from.max_time_ms, &from.key));
+    Ok(serde_json::to_string(&places.collect::<Vec<_>>())?.into())
 }
 
 /// Runs a future of the platform as a port's.
@@ -329,15 +310,13 @@ impl Catalog for D1Catalog {
 
     async fn rollups(&self, segments: &[WalkFrom]) -> Result<Vec<(String, Rollup)>, PortError> {
         let work = async {
-            let places = segments.iter().map(|from| (&from.tenant, from.max_time_ms, &from.key));
-            let list = serde_json::to_string(&places.collect::<Vec<_>>())?;
             // One statement, so that no row moves from the one table to the other meanwhile.
             let sql = format!(
                 "SELECT key, rollup FROM segments WHERE {LISTED} UNION ALL \
                  SELECT key, rollup FROM removals WHERE rollup IS NOT NULL \
                  AND key IN (SELECT CAST(value ->> 2 AS TEXT) FROM json_each(?1))"
             );
-            let rows: Vec<RollupRow> = self.select(&sql, &[list.into()]).await?;
+            let rows: Vec<RollupRow> = self.select(&sql, &[listed(segments)?]).await?;
             let rollup = |row: RollupRow| Ok((row.key, serde_json::from_str(&row.rollup)?));
             rows.into_iter().map(rollup).collect()
         };
@@ -398,6 +377,14 @@ impl Catalog for D1Catalog {
     ) -> Result<bool, PortError> {
         // The last statement takes all of `gone` or nothing.
         let work = async { Ok(self.run(self.replacement(gone, new, now)?).await? >= gone.len()) };
+        SendFuture::new(port(work)).await
+    }
+
+    async fn mark_anonymised(&self, segments: &[WalkFrom]) -> Result<(), PortError> {
+        let work = async {
+            let sql = format!("UPDATE segments SET anonymised = 1 WHERE {LISTED}");
+            self.run(vec![self.statement(&sql, &[listed(segments)?])?]).await.map(|_| ())
+        };
         SendFuture::new(port(work)).await
     }
 

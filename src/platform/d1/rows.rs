@@ -27,6 +27,7 @@ pub(super) struct SegmentRow {
     indexed_in: Option<u32>,
     ordinal: Option<Ordinal>,
     services: String,
+    anonymised: u8,
     #[serde(default)]
     as_of: u64,
 }
@@ -48,6 +49,7 @@ impl SegmentRow {
             min_received: Timestamp::from_ms(self.min_received_ms),
             max_received: Timestamp::from_ms(self.max_received_ms),
             services: serde_json::from_str(&self.services)?,
+            anonymised: self.anonymised != 0,
             rollup: None,
             as_of: self.as_of,
         })
@@ -88,4 +90,34 @@ impl PartitionRow {
             parts: parts.map_err(|corrupt| corrupt.to_string())?,
         })
     }
+}
+
+#[derive(Deserialize)]
+pub(super) struct KeyRow {
+    pub(super) key: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RollupRow {
+    pub(super) key: String,
+    pub(super) rollup: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PlaceRow {
+    pub(super) tenant: String,
+    pub(super) max_ms: i64,
+    pub(super) key: String,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct ErasedRow {
+    pub(super) segments: u64,
+    pub(super) rows: u64,
+    pub(super) size_bytes: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ConfigRow {
+    pub(super) config: String,
 }

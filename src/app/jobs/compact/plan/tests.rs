@@ -22,6 +22,7 @@ fn flushed(shard: u32, minutes: std::ops::Range<i64>, raw_bytes: u64, services: 
     let (first, last) = (at(minutes.start), at(minutes.end - 1));
     let one = ServiceSummary { rows: 1_000_000, bytes: 1, first, last, levels: [0; 5], stored: None };
     CatalogEntry {
+        anonymised: false,
         filters_offset: None,
         words_bytes: None,
         indexed: None,
