@@ -157,13 +157,13 @@ async fn marking(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Br
     let new = CatalogEntry { anonymised: true, ..entry(b, 7, T, T + MS)? };
     catalog.add(std::slice::from_ref(&new)).await?;
     same("what is added marked is marked", marked().await?, vec![old.key.clone(), new.key.clone()])?;
-    let newer = CatalogEntry { anonymised: true, ..entry(b, 8, T, T + MS)? };
+    let later = CatalogEntry { anonymised: true, ..entry(b, 8, T, T + MS)? };
     let now = Timestamp::from_ms(500);
-    catalog.replace(std::slice::from_ref(&new), std::slice::from_ref(&newer), now).await?;
-    same("and what replaces it", marked().await?, vec![old.key, newer.key.clone()])?;
+    catalog.replace(std::slice::from_ref(&new), std::slice::from_ref(&later), now).await?;
+    same("and what replaces it", marked().await?, vec![old.key, later.key.clone()])?;
     // As it was before, for those who come next.
-    catalog.replace(std::slice::from_ref(&newer), &[], now).await?;
-    Ok(catalog.forget_removals(&[new.key, newer.key]).await?)
+    catalog.replace(std::slice::from_ref(&later), &[], now).await?;
+    Ok(catalog.forget_removals(&[new.key, later.key]).await?)
 }
 
 async fn replacing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Broken> {
