@@ -1,11 +1,12 @@
 // What a record passes before it is stored: redaction, enrichment, attacks, rules, retention classes; and that what is
 // redacted is nowhere at rest.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { startTimberline, stateDir, until } from "./harness.mjs";
+import { ROOT, startTimberline, stateDir, until } from "./harness.mjs";
 import { as, assertError, call, everything, flush, get, makeKey, makeTenant, randomOf, store } from "./helpers.mjs";
 
 const UNLIMITED = { vars: { RATE_LIMIT_ENABLED: "false" } };
@@ -226,4 +227,53 @@ test("a record is kept with who sent it and what its text tells", async (context
     assert.deepEqual((await get(t, `/logs?${query}`)).data.map((found) => found.id), [id], query);
   }
   assert.equal((await get(t, "/logs?endpoint=/users/8")).data.length, 0);
+});
+
+test("addresses become those of networks on their day, once, and the full ones are then nowhere in the bucket", async (context) => {
+  const t = await startTimberline({ vars: { ...UNLIMITED.vars, DEFAULT_TTL_DAYS: "365" } });
+  context.after(() => t.dispose());
+  const [day, now] = [86_400_000, Date.now()];
+  const nightly = async (days) => assert.equal((await t.cron("0 2 * * *", now + days * day)).outcome, "ok");
+  const marks = async () => (await t.rows("SELECT tenant, anonymised FROM segments ORDER BY tenant")).map(({ tenant, anonymised }) => `${tenant} ${anonymised}`);
+  const logs = async (of) => (await everything(of)).map(({ r2_key, ...log }) => log);
+  const visits = Array.from({ length: 50 }, (_, n) => ({
+    service: "web", message: `visit ${n} of 203.0.113.77 and 2001:db8:1:2::3`, user_id: `user-${n}`, timestamp: now - n * 1_000, metadata: { client: { ip: "203.0.113.78" }, n },
+  }));
+  const acme = await makeTenant(t, "acme");
+  assert.equal((await send(acme, "PUT", "/admin/retention", { anonymize_ip_after_days: 80 })).status, 200);
+  for (const of of [t, acme]) {
+    await store(of, visits);
+    await flush(of);
+  }
+  const before = await logs(t);
+  await nightly(59.9);
+  assert.deepEqual(await logs(t), before);
+  const cut = JSON.parse(JSON.stringify(before).replaceAll(/203\.0\.113\.\d+/g, "203.0.113.0").replaceAll("2001:db8:1:2::3", "2001:db8:1::"));
+  await nightly(60.1);
+  assert.deepEqual(await logs(t), cut);
+  assert.equal((await get(acme, "/logs?q=203.0.113.77&limit=100")).data.length, 50);
+  assert.deepEqual((await marks()).filter((row) => !row.includes("_audit")), ["acme 0", "default 1"]);
+  await nightly(80.1);
+  for (const of of [t, acme]) {
+    assert.deepEqual((await logs(of)).map(({ message }) => message).sort(), cut.map(({ message }) => message).sort());
+    for (const [query, found] of [["203.0.113.77", 0], ["%222001:db8:1:2::3%22", 0], ["203.0.113.0", 50], ["%222001:db8:1::%22", 50], ["client.ip:203.0.113.0", 50], ["user_id:user-7", 1]]) {
+      assert.equal((await get(of, `/logs?q=${query}&limit=100`)).data.length, found, query);
+    }
+  }
+  await t.cron("*/5 * * * *", now + 82 * day);
+  const own = (await t.objects("logs/")).map(({ key }) => key).filter((key) => !key.includes("_audit"));
+  assert.equal(own.length, 2);
+  const file = join(stateDir(context), "segment.seg.gz");
+  for (const key of own) {
+    writeFileSync(file, Buffer.from(await (await (await t.bucket()).get(key)).arrayBuffer()));
+    const rows = execFileSync("python3", [join(ROOT, "docs/read-a-segment.py"), file], { encoding: "utf8" });
+    assert.ok(rows.includes("visit 49 of 203.0.113.0 and 2001:db8:1::") && !/113\.7|db8:1:2/.test(rows), rows);
+  }
+  // Nothing is written again, and a catalog that is made again knows it from the objects.
+  await t.rows("DELETE FROM segments");
+  assert.equal((await call(t, "/admin/self-healing/actions", { json: { action: "execute", actionId: "rebuild-catalog" } })).body.status, "done");
+  assert.deepEqual((await marks()).filter((row) => !row.includes("_audit")), ["acme 1", "default 1"]);
+  await nightly(90);
+  assert.deepEqual((await t.objects("logs/")).map(({ key }) => key).filter((key) => !key.includes("_audit")), own);
+  assert.deepEqual(await logs(t), cut);
 });
