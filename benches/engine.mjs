@@ -1,4 +1,4 @@
-// The engine alone, in wasm on one thread: what a record passes, against parsing its JSON.
+// The engine alone, in wasm on one thread: what a record passes, against parsing its JSON; patterns and sketches.
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { WASM_FEATURES } from "../scripts/build.mjs";
@@ -27,7 +27,8 @@ export function measureEngine(logs) {
   const few = logs.first(LINES);
   engine.put(Buffer.concat([...few.batches()].map(({ body }) => body)));
   const { lines } = few.facts;
-  const [parsed, passed] = quickest(engine, ["parse", "pipeline"]);
+  engine.messages();
+  const [parsed, passed, mined, sketched] = quickest(engine, ["parse", "pipeline", "mine", "sketch"]);
   const aLine = (seconds) => (seconds * 1e6) / lines;
   return [
     row("engine", "the pipeline", [
@@ -36,6 +37,10 @@ export function measureEngine(logs) {
     ], {
       note: `from a line's bytes to its stored row, ${aLine(passed).toFixed(1)} µs a line; parsing it to a tree takes ${aLine(parsed).toFixed(1)} µs; ${((engine.long() * 100) / lines).toFixed(1)}% of the lines go the long way`,
     }),
+    row("engine", "mining of patterns", [{ value: lines / mined, unit: "messages/s", least: 150_000 }], {
+      note: `with a miner that knows nothing at first; ${engine.mine()} patterns`,
+    }),
+    row("engine", "quantile sketches", [{ value: lines / sketched, unit: "values/s" }]),
   ];
 }
 

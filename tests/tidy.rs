@@ -22,14 +22,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lib", &[]),
 ];
 
-/// What each room of the engine may import of the others. `record` and `tenant` are the floor.
+/// What each room of the engine may import of the others. `pattern`, `sketch` and `tenant` are the floor.
 const ENGINE_ROOMS: &[(&str, &[&str])] = &[
-    ("record", &[]),
+    ("pattern", &[]),
+    ("sketch", &[]),
     ("tenant", &[]),
+    ("record", &["pattern"]),
     ("account", &["auth", "config", "pipeline", "record", "tenant"]),
+    ("ask", &[]),
     ("attack", &[]),
     ("auth", &["tenant"]),
-    ("block", &["record"]),
+    ("block", &["record", "sketch"]),
     ("config", &["auth", "limit", "record"]),
     ("enrich", &["record"]),
     ("index", &["block"]),
@@ -38,7 +41,7 @@ const ENGINE_ROOMS: &[(&str, &[&str])] = &[
     ("query", &["record", "block"]),
     ("redact", &["record"]),
     ("retention", &["record", "block", "config"]),
-    ("shard", &["record", "block"]),
+    ("shard", &["record", "block", "pattern"]),
     ("triage", &["block", "query", "record", "retention"]),
     ("wire", &["record"]),
     ("mod", &[]),

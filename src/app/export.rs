@@ -26,7 +26,6 @@ use crate::{
         block::{Block, rows::Row},
         query::{Cells, Filter, Mask, Order},
         record::timestamp::Timestamp,
-        redact,
     },
     ports::PortError,
 };
@@ -128,14 +127,8 @@ async fn write(
     out: Sender<Bytes>,
     tally: &Tally,
 ) -> Result<(), Error> {
-    let mut writer = Writer {
-        masks: reader.masks(),
-        form: &export.form,
-        left: export.limit,
-        text: Vec::new(),
-        out,
-        tally,
-    };
+    let reader = &reader.with_patterns(app).await?;
+    let mut writer = Writer { reader, form: &export.form, left: export.limit, text: Vec::new(), out, tally };
     if let Form::Csv(cells) = &export.form {
         cells.push_csv_head(&mut writer.text);
     }
@@ -166,7 +159,7 @@ async fn write(
 }
 
 struct Writer<'e> {
-    masks: bool,
+    reader: &'e Reader,
     form: &'e Form,
     left: Option<u64>,
     text: Vec<u8>,
@@ -182,14 +175,8 @@ impl Writer<'_> {
             None => {}
         }
         self.tally.records.fetch_add(1, Ordering::Relaxed);
-        let damaged = |reason: &str| crate::engine::block::Corrupt::damaged("row", reason);
-        let masked = if self.masks {
-            let masked = redact::mask_row(line.as_bytes()).and_then(|line| String::from_utf8(line).ok());
-            Some(masked.ok_or_else(|| damaged("it is no object"))?)
-        } else {
-            None
-        };
-        let line = masked.as_deref().unwrap_or(line);
+        let shown = self.reader.shown_line(line)?;
+        let line = shown.as_deref().unwrap_or(line);
         match self.form {
             Form::Lines => self.text.extend_from_slice(line.as_bytes()),
             Form::Fields(cells) => cells.push_json(line, &mut self.text)?,

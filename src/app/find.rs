@@ -23,6 +23,7 @@ use crate::{
 
 /// The record, if there is one that the reader may see.
 pub async fn find(app: &App, reader: &Reader, id: Uuid) -> Result<Option<Stored>, Error> {
+    let reader = &reader.with_patterns(app).await?;
     match of_tenant(app, reader.tenant(), id).await? {
         Some(stored) if reader.sees(&stored.line)? => {
             Ok(Some(Stored { line: reader.shown(stored.line)?, key: stored.key }))

@@ -86,8 +86,10 @@ where
         effects.observe(seen);
         counted
     };
-    let about =
-        About { known: &known, pipeline: pipeline.as_deref(), sent: &sent.how, received_at, first_id };
+    app.mined.begin();
+    let learn = |service: &str, form, message: &str| app.mined.learn(tenant, service, form, message);
+    let (sent_how, pipeline) = (&sent.how, pipeline.as_deref());
+    let about = About { known: &known, pipeline, sent: sent_how, received_at, first_id, learn: &learn };
     let Encoded { blocks, count, mut taken, effects: fired } =
         encode::encode(sent.records, &about, &mut count)?;
     effects.merge(fired);
@@ -132,7 +134,14 @@ where
     let mut count = |seen: Observation| {
         windows.count(&seen.rule, &seen.key, seen.window_s, (1, seen.value), seen.threshold, now)
     };
-    let about = About { known: &known, pipeline: Some(&pipeline), sent: &sent.how, received_at, first_id };
+    let about = About {
+        known: &known,
+        pipeline: Some(&pipeline),
+        sent: &sent.how,
+        received_at,
+        first_id,
+        learn: &|_, _, _| {},
+    };
     encode::dry_run(sent.records, &about, &mut count)
 }
 

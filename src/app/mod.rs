@@ -3,6 +3,8 @@
 pub mod access;
 pub mod accounts;
 pub mod aggregate;
+pub mod analytics;
+pub mod ask;
 pub mod audit;
 pub mod configs;
 pub mod context;
@@ -17,6 +19,7 @@ pub mod ingest;
 pub mod jobs;
 pub mod limiter;
 pub mod limits;
+pub mod patterns;
 pub mod pipelines;
 pub mod purge;
 pub mod reader;
@@ -38,10 +41,15 @@ pub use error::Error;
 pub use reader::{Confined, Reader};
 
 use crate::{
-    engine::{config::Settings, record::timestamp::Timestamp, tenant::Tenant},
+    engine::{
+        block::{Facts, Rollup},
+        config::Settings,
+        record::timestamp::Timestamp,
+        tenant::Tenant,
+    },
     ports::{
         Accounts, Background, Catalog, Clock, Copies, Events, Journal, Limits, Meter, ObjectStore, Outbound,
-        Partitions, Random, Scanners, ShardName, Shards,
+        Partitions, Patterns, Random, Scanners, ShardName, Shards,
     },
 };
 
@@ -65,6 +73,7 @@ pub struct App {
     pub journal: Arc<dyn Journal>,
     pub accounts: Arc<dyn Accounts>,
     pub events: Arc<dyn Events>,
+    pub patterns: Arc<dyn Patterns>,
     pub copies: Arc<dyn Copies>,
     pub background: Arc<dyn Background>,
     pub access: Arc<access::Cache>,
@@ -75,8 +84,10 @@ pub struct App {
     pub limits: Arc<limits::Cache>,
     pub segments: Arc<scan::Cache>,
     pub indexes: Arc<scan::IndexCache>,
-    pub rollups: Arc<scan::RollupCache>,
+    pub rollups: Arc<scan::Kept<Rollup>>,
+    pub facts: Arc<scan::Kept<Facts>>,
     pub watch: Arc<watch::Watch>,
+    pub mined: Arc<patterns::Mined>,
 }
 
 impl App {

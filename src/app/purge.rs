@@ -88,6 +88,8 @@ async fn erase(app: &App, tenant: &Tenant) -> Result<Removed, Error> {
     }
     let erased = app.catalog.erase(tenant).await?;
     app.events.erase(tenant).await?;
+    app.patterns.erase(tenant, None).await?;
+    app.mined.forget(tenant);
     let mut removed = Removed {
         segments: erased.segments,
         records: erased.rows,

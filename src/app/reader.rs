@@ -3,7 +3,10 @@
 
 use std::ops::Deref;
 
-use super::Error;
+use super::{
+    App, Error,
+    patterns::{self, Patterns},
+};
 use crate::engine::{
     auth::{Permission, Principal, permission::SECURITY},
     block::Corrupt,
@@ -25,6 +28,10 @@ pub struct Reader {
     masks: bool,
     /// What was before is not its.
     since: Timestamp,
+    /// Whether it sees what is of a category that not everybody may see.
+    sees_security: bool,
+    /// To show patterns, and to find them: `with_patterns`.
+    patterns: Option<Patterns>,
 }
 
 /// A filter with its tenant, which wants no row that its reader may not see.
@@ -53,6 +60,8 @@ impl Reader {
         }
         let masks = !who.may(Permission::ReadPersonal);
         Some(Self {
+            sees_security: who.may(Permission::ReadSecurity),
+            patterns: None,
             tenant: who.tenant().clone(),
             scope: Expr::and(scope),
             services,
@@ -71,6 +80,8 @@ impl Reader {
             services: None,
             masks: false,
             since,
+            sees_security: true,
+            patterns: None,
         })
     }
 
@@ -78,8 +89,17 @@ impl Reader {
         &self.tenant
     }
 
+    /// The same, that shows rows with their patterns and finds them by those.
+    pub async fn with_patterns(&self, app: &App) -> Result<Self, Error> {
+        if self.tenant.is_audit() {
+            return Ok(self.clone());
+        }
+        Ok(Self { patterns: Some(patterns::of(app, &self.tenant).await?), ..self.clone() })
+    }
+
     pub fn confine(&self, filter: &Filter) -> Confined {
         let asked = pipeline::as_stored(&filter.expr);
+        let asked = self.patterns.as_ref().map_or_else(|| asked.clone(), |patterns| patterns.widened(&asked));
         let of_masked = (self.masks && looks_at_masked(&asked)).then(|| asked.clone());
         let asked = if of_masked.is_some() { loosened(asked) } else { asked };
         let expr = Expr::and(vec![self.scope.clone(), asked]);
@@ -91,17 +111,36 @@ impl Reader {
         self.services.as_ref().is_none_or(|services| services.iter().any(|own| own == service))
     }
 
+    /// Whether it sees rows of a service and category.
+    pub fn sees_of(&self, service: &str, category: &str) -> bool {
+        let is_secret = || SECURITY.iter().any(|name| category.eq_ignore_ascii_case(name));
+        self.sees_service(service) && (self.sees_security || !is_secret())
+    }
+
+    /// A field's value as it is shown to it.
+    pub(super) fn shown_value(&self, field: &str, value: &str) -> String {
+        if self.masks { redact::mask(field, value) } else { value.to_owned() }
+    }
+
     pub(super) fn masks(&self) -> bool {
         self.masks
     }
 
     /// A row as it is shown to it.
     pub(super) fn shown(&self, line: Box<[u8]>) -> Result<Box<[u8]>, Error> {
+        let text = str::from_utf8(&line).map_err(|error| Corrupt::damaged("row", error))?;
+        Ok(self.shown_line(text)?.map_or(line, |text| text.into_bytes().into()))
+    }
+
+    /// The same of a row's text; `None` when it is shown as it is stored.
+    pub(super) fn shown_line(&self, line: &str) -> Result<Option<String>, Error> {
+        let with_pattern = self.patterns.as_ref().and_then(|patterns| patterns.show(line));
         if !self.masks {
-            return Ok(line);
+            return Ok(with_pattern);
         }
-        let masked = redact::mask_row(&line).ok_or_else(|| Corrupt::damaged("row", "it is no object"))?;
-        Ok(masked.into())
+        let line = with_pattern.as_deref().unwrap_or(line);
+        let masked = redact::mask_row(line.as_bytes()).and_then(|line| String::from_utf8(line).ok());
+        Ok(Some(masked.ok_or_else(|| Corrupt::damaged("row", "it is no object"))?))
     }
 
     /// Whether it may see a stored row.

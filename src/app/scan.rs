@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use needles::Cache as IndexCache;
 pub(super) use needles::read as read_index;
 pub use open::{Cache, Held, open};
-pub use rollups::Cache as RollupCache;
+pub use rollups::Kept;
 pub use run::{Again, Scan, Sink, run};
 pub use scanner::work;
 pub use segments::Segments;

@@ -70,6 +70,7 @@ pub struct Page {
 
 pub async fn search(app: &App, reader: &Reader, search: &Search) -> Result<Page, Error> {
     let began = app.clock.now_ms();
+    let reader = &reader.with_patterns(app).await?;
     let mut nth = 1;
     loop {
         let last_try = nth >= scan::MAX_TRIES;

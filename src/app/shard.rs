@@ -1,8 +1,10 @@
 //! A shard: gathers appends into commits, answers when they are durable, and turns its write-ahead log
 //! into segments. One `Shard` lives in one object, which runs one event at a time between awaits.
 
+mod flushing;
 mod forget;
 mod held;
+mod mined;
 mod observe;
 mod waiting;
 
@@ -14,7 +16,6 @@ use self::{
 };
 use crate::{
     engine::{
-        block::key,
         query::TimeRange,
         shard::{
             Append, Header, RequestKey, append, flush,
@@ -25,7 +26,7 @@ use crate::{
         triage::Windows,
     },
     ports::{
-        Catalog, CatalogEntry, Clock, Journal, ObjectStore, PortError, ShardLog, ShardName,
+        Catalog, Clock, Events, Journal, ObjectStore, Patterns, PortError, ShardLog, ShardName,
         shard_log::Table,
         shards::{Appended, Flushed, ShardState, Unflushed},
     },
@@ -49,6 +50,8 @@ pub struct Shard {
     objects: Arc<dyn ObjectStore>,
     clock: Arc<dyn Clock>,
     journal: Arc<dyn Journal>,
+    patterns: Arc<dyn Patterns>,
+    events: Arc<dyn Events>,
     /// Never held across an await.
     state: Mutex<State>,
     /// What rules watch for. It lives as long as the object: a window that is longer than a pause begins anew.
@@ -94,6 +97,7 @@ impl Shard {
         objects: Arc<dyn ObjectStore>,
         clock: Arc<dyn Clock>,
         journal: Arc<dyn Journal>,
+        (patterns, events): (Arc<dyn Patterns>, Arc<dyn Events>),
     ) -> Result<Self, PortError> {
         let held = Held::read(&*log, clock.now_ms())?;
         let state = State { held, ..State::default() };
@@ -104,6 +108,8 @@ impl Shard {
             objects,
             clock,
             journal,
+            patterns,
+            events,
             state: Mutex::new(state),
             windows: Mutex::default(),
             flushing: futures::lock::Mutex::default(),
@@ -388,43 +394,6 @@ impl Shard {
         drop(runs);
         self.state().last_error = flushed.as_ref().err().map(ToString::to_string);
         flushed
-    }
-
-    async fn flush_logs(&self, logs: &[Log]) -> Result<Flushed, PortError> {
-        let mut flushed = Flushed::default();
-        for log in logs {
-            let one = self.flush_log(log).await?;
-            flushed.segments += one.segments;
-            flushed.rows += one.rows;
-            flushed.size_bytes += one.size_bytes;
-        }
-        Ok(flushed)
-    }
-
-    async fn flush_log(&self, log: &Log) -> Result<Flushed, PortError> {
-        let (tenant, shard) = (self.name.tenant.as_str(), self.name.number);
-        let commits = wal::commits(self.log.read(Table::Wal(log.first_seq))?);
-        let flush = flush::segments(tenant, shard, &commits).map_err(log_error)?;
-        drop(commits);
-        for (nth, (bytes, corrupt)) in flush.damaged.into_iter().enumerate() {
-            let key = key::damaged_key(tenant, shard, log.first_seq, nth);
-            self.journal.error(&format!("an append was set aside as {key}: {corrupt}"));
-            self.objects.put(&key, bytes).await?;
-        }
-        let mut flushed = Flushed::default();
-        let mut entries = Vec::with_capacity(flush.segments.len());
-        for segment in flush.segments {
-            let entry = CatalogEntry::of(&segment);
-            flushed.segments += 1;
-            flushed.rows += entry.rows;
-            flushed.size_bytes += entry.size_bytes;
-            self.objects.put(&entry.key, segment.bytes).await?;
-            entries.push(entry);
-        }
-        self.catalog.add(&entries).await?;
-        let forgotten = self.forget(log);
-        self.state().stale |= forgotten.is_err();
-        forgotten.map(|()| flushed)
     }
 
     /// The shard was woken: flush what is due, and see to the next time.

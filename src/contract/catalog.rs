@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Broken, same};
 use crate::{
     engine::{
-        block::{Rollup, SegmentId, rows::Row, segment},
+        block::{Facts, Rollup, SegmentId, rows::Row, segment},
         config::ServiceConfig,
         query::TimeRange,
         record::{model::Level, row::RowHead, timestamp::Timestamp},
@@ -58,7 +58,7 @@ pub(super) fn entry(tenant: &Tenant, seq: u64, from_ns: i64, to_ns: i64) -> Resu
 }
 
 pub(super) fn plain(entry: &CatalogEntry) -> CatalogEntry {
-    CatalogEntry { rollup: None, ..entry.clone() }
+    CatalogEntry { rollup: None, facts: None, ..entry.clone() }
 }
 
 /// What the catalog gives as the roll-ups of these segments, by their keys.
@@ -78,6 +78,21 @@ fn kept(segments: &[&CatalogEntry]) -> Vec<(String, Rollup)> {
     let mut rollups: Vec<_> = segments.iter().filter_map(rollup).collect();
     rollups.sort_by(|(a, _), (b, _)| a.cmp(b));
     rollups
+}
+
+/// The same of their facts.
+async fn facts(catalog: &dyn Catalog, segments: &[&CatalogEntry]) -> Result<Vec<(String, Facts)>, PortError> {
+    let places: Vec<_> = segments.iter().map(|entry| WalkFrom::behind(entry)).collect();
+    let mut facts = catalog.facts(&places).await?;
+    facts.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(facts)
+}
+
+fn kept_facts(segments: &[&CatalogEntry]) -> Vec<(String, Facts)> {
+    let of = |entry: &&CatalogEntry| Some((entry.key.clone(), Facts::clone(entry.facts.as_ref()?)));
+    let mut facts: Vec<_> = segments.iter().filter_map(of).collect();
+    facts.sort_by(|(a, _), (b, _)| a.cmp(b));
+    facts
 }
 
 pub(super) const MS: i64 = 1_000_000;
@@ -118,6 +133,8 @@ async fn listing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), Br
         kept(&[&new, &other, &old]),
     )?;
     same("or none", rollups(catalog, &[]).await?, Vec::new())?;
+    same("so are facts", facts(catalog, &asked).await?, kept_facts(&[&new, &other, &old]))?;
+    same("or none", facts(catalog, &[]).await?, Vec::new())?;
     let receipt = Timestamp::from_ms((T + 5 * MS) / MS);
     let mut found = catalog.received_at(a, receipt).await?;
     found.sort_by(|x, y| x.key.cmp(&y.key));
@@ -200,6 +217,7 @@ async fn replacing(catalog: &dyn Catalog, a: &Tenant, b: &Tenant) -> Result<(), 
     }
     let both = [&old, &new, &mid];
     same("roll-ups of the old are there as well", rollups(catalog, &both).await?, kept(&both))?;
+    same("and facts", facts(catalog, &both).await?, kept_facts(&both))?;
     let left = catalog.segments(a, TimeRange::ALL, None, 9).await?;
     let keys: Vec<_> = left.iter().map(|entry| entry.id.first_seq).collect();
     same("what is replaced is gone", keys, vec![3, 4])?;

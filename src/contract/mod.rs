@@ -9,6 +9,7 @@ mod limit_log;
 mod limits;
 mod objects;
 mod partitions;
+mod patterns;
 mod shard_log;
 mod statements;
 
@@ -21,6 +22,7 @@ pub use limit_log::limit_log;
 pub use limits::limits;
 pub use objects::objects;
 pub use partitions::partitions;
+pub use patterns::patterns;
 pub use shard_log::shard_log;
 pub use statements::{Sent, statements};
 

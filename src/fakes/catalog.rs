@@ -11,7 +11,11 @@ use async_trait::async_trait;
 use super::world::{Inner, let_others_run, lock};
 use crate::{
     engine::{
-        block::Rollup, config::ServiceConfig, query::TimeRange, record::timestamp::Timestamp, tenant::Tenant,
+        block::{Facts, Rollup},
+        config::ServiceConfig,
+        query::TimeRange,
+        record::timestamp::Timestamp,
+        tenant::Tenant,
     },
     ports::{
         Catalog, CatalogEntry, PortError,
@@ -142,7 +146,7 @@ pub(super) fn place(entry: &CatalogEntry) -> Place {
 }
 
 pub(super) fn without_rollup(entry: &CatalogEntry) -> CatalogEntry {
-    CatalogEntry { rollup: None, ..entry.clone() }
+    CatalogEntry { rollup: None, facts: None, ..entry.clone() }
 }
 
 impl FakeCatalog {
@@ -222,6 +226,19 @@ impl Catalog for FakeCatalog {
                 Some((from.key.clone(), Rollup::clone(kept.entry.rollup.as_ref()?)))
             };
             segments.iter().filter_map(rollup).collect()
+        })
+    }
+
+    async fn facts(&self, segments: &[WalkFrom]) -> Result<Vec<(String, Facts)>, PortError> {
+        let_others_run().await;
+        self.run("catalog.facts", |tables| {
+            let facts = |from: &WalkFrom| {
+                let place = (from.tenant.clone(), from.max_time_ms, from.key.clone());
+                let replaced = || tables.replaced.get(&place).map(|(kept, _)| kept);
+                let kept = tables.segments.get(&place).or_else(replaced)?;
+                Some((from.key.clone(), Facts::clone(kept.entry.facts.as_ref()?)))
+            };
+            segments.iter().filter_map(facts).collect()
         })
     }
 

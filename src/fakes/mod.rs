@@ -8,6 +8,7 @@ mod limits;
 mod objects;
 mod outbound;
 mod partitions;
+mod patterns;
 mod scanners;
 mod shards;
 mod world;

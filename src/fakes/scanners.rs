@@ -65,6 +65,8 @@ impl FakeScanners {
         let (catalog, objects, shards) = (self.catalog.clone(), self.objects.clone(), self.shards.clone());
         let app = App {
             events: Arc::new(super::events::FakeEvents::new(self.inner.clone())),
+            patterns: Arc::new(super::patterns::FakePatterns::new(self.inner.clone())),
+            mined: Arc::default(),
             watch: Arc::default(),
             settings: Arc::new(Settings::read(|_| None).map_err(|error| failed(error.to_string()))?),
             catalog: catalog.clone(),
@@ -84,6 +86,7 @@ impl FakeScanners {
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),
+            facts: Arc::default(),
             partitions: self.catalog.clone(),
             accounts: Arc::new(FakeAccounts::new(self.inner.clone())),
             copies: Arc::new(FakeCopies::new(self.inner.clone())),

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 
 use super::{
     catalog::FakeCatalog,
+    events::FakeEvents,
     objects::FakeObjects,
+    patterns::FakePatterns,
     world::{FakeClock, Inner, Turn, lock},
 };
 use crate::{
@@ -20,7 +22,7 @@ use crate::{
         triage::Observation,
     },
     ports::{
-        PortError, ShardLog, ShardName, Shards,
+        Events, Patterns, PortError, ShardLog, ShardName, Shards,
         shard_log::Table,
         shards::{Appended, Flushed, ShardState, Unflushed},
     },
@@ -32,13 +34,20 @@ pub struct FakeShards {
     inner: Arc<Inner>,
     catalog: Arc<FakeCatalog>,
     objects: Arc<FakeObjects>,
+    patterns: Arc<FakePatterns>,
+    events: Arc<FakeEvents>,
     logs: Mutex<HashMap<ShardName, Arc<FakeLog>>>,
     running: Mutex<HashMap<ShardName, Arc<Shard>>>,
 }
 
 impl FakeShards {
-    pub(super) fn new(inner: Arc<Inner>, catalog: Arc<FakeCatalog>, objects: Arc<FakeObjects>) -> Self {
-        Self { inner, catalog, objects, logs: Mutex::default(), running: Mutex::default() }
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        catalog: Arc<FakeCatalog>,
+        objects: Arc<FakeObjects>,
+        (patterns, events): (Arc<FakePatterns>, Arc<FakeEvents>),
+    ) -> Self {
+        Self { inner, catalog, objects, patterns, events, logs: Mutex::default(), running: Mutex::default() }
     }
 
     /// Every shard loses its memory; what its storage holds stays.
@@ -77,7 +86,8 @@ impl FakeShards {
         }
         let clock = Arc::new(FakeClock(self.inner.clone()));
         let (catalog, objects) = (self.catalog.clone(), self.objects.clone());
-        let shard = Arc::new(Shard::open(name.clone(), log, catalog, objects, clock.clone(), clock)?);
+        let notes = (self.patterns.clone() as Arc<dyn Patterns>, self.events.clone() as Arc<dyn Events>);
+        let shard = Arc::new(Shard::open(name.clone(), log, catalog, objects, clock.clone(), clock, notes)?);
         running.insert(name.clone(), shard.clone());
         Ok(shard)
     }

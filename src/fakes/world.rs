@@ -17,6 +17,7 @@ use super::{
     limits::FakeLimits,
     objects::FakeObjects,
     outbound::FakeOutbound,
+    patterns::FakePatterns,
     scanners::FakeScanners,
     shards::FakeShards,
 };
@@ -36,6 +37,7 @@ pub struct World {
     pub scanners: Arc<FakeScanners>,
     pub accounts: Arc<FakeAccounts>,
     pub events: Arc<FakeEvents>,
+    pub patterns: Arc<FakePatterns>,
     pub copies: Arc<FakeCopies>,
     pub background: Arc<FakeBackground>,
     pub outbound: Arc<FakeOutbound>,
@@ -120,10 +122,12 @@ impl World {
         });
         let objects = Arc::new(FakeObjects::new(inner.clone()));
         let catalog = Arc::new(FakeCatalog::new(inner.clone()));
-        let shards = Arc::new(FakeShards::new(inner.clone(), catalog.clone(), objects.clone()));
+        let events = Arc::new(FakeEvents::new(inner.clone()));
+        let patterns = Arc::new(FakePatterns::new(inner.clone()));
+        let notes = (patterns.clone(), events.clone());
+        let shards = Arc::new(FakeShards::new(inner.clone(), catalog.clone(), objects.clone(), notes));
         let scanners = FakeScanners::new(inner.clone(), catalog.clone(), objects.clone(), shards.clone());
         let accounts = Arc::new(FakeAccounts::new(inner.clone()));
-        let events = Arc::new(FakeEvents::new(inner.clone()));
         let copies = Arc::new(FakeCopies::new(inner.clone()));
         let scanners = Arc::new(scanners);
         let outbound = Arc::new(FakeOutbound::new(inner.clone()));
@@ -137,6 +141,7 @@ impl World {
             scanners,
             accounts,
             events,
+            patterns,
             copies,
             background,
             outbound,
@@ -168,6 +173,8 @@ impl World {
             clock,
             accounts: self.accounts.clone(),
             events: self.events.clone(),
+            patterns: self.patterns.clone(),
+            mined: Arc::default(),
             copies: self.copies.clone(),
             background: self.background.clone(),
             access: Arc::default(),
@@ -179,6 +186,7 @@ impl World {
             segments: Arc::default(),
             indexes: Arc::default(),
             rollups: Arc::default(),
+            facts: Arc::default(),
             watch: Arc::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! The HTTP surface: extract, authorise, call a use case, answer. No storage, no rules of the service.
 
 mod admin;
+mod analytics;
 mod body;
 mod error;
 mod gate;

@@ -12,7 +12,7 @@ use axum::{
 };
 
 use super::{
-    admin,
+    admin, analytics,
     error::Error,
     gate::{self, Gate, Kind},
     ops,
@@ -79,6 +79,7 @@ fn routes() -> Vec<Route> {
         route(POST, "/logs/search", ReadLogs, v1::search::search),
         route(GET, "/api/v1/logs/search", ReadLogs, v1::read::list),
         route(POST, "/api/v1/logs/search", ReadLogs, v1::search::search),
+        route(POST, "/api/v1/logs/ask", ReadLogs, v1::ask::ask),
         route(GET, "/api/v1/logs/export", ReadLogs, v1::export::export),
         route(GET, "/api/v1/logs/recent/{service}", ReadLogs, v1::read::recent),
         route(GET, "/api/v1/logs/services", ReadLogs, v1::stats::services),
@@ -93,6 +94,12 @@ fn routes() -> Vec<Route> {
         analytics(route(GET, "/api/v1/histogram", ReadLogs, v1::aggregate::histogram)),
         analytics(route(GET, "/api/v1/facets", ReadLogs, v1::aggregate::facets)),
         analytics(route(GET, "/api/v1/fields", ReadLogs, v1::aggregate::fields)),
+        analytics(route(GET, "/api/v1/metrics/overview", ReadLogs, analytics::overview)),
+        analytics(route(GET, "/api/v1/metrics/categories", ReadLogs, analytics::categories)),
+        analytics(route(GET, "/analytics/summary", ReadLogs, analytics::summary)),
+        analytics(route(GET, "/analytics/patterns", ReadLogs, analytics::patterns)),
+        route(PATCH, "/analytics/patterns/{id}", WriteConfig, analytics::change_pattern),
+        analytics(route(GET, "/analytics/trends", ReadLogs, analytics::trends)),
         route(GET, "/api/v1/logs/configs", ReadConfig, v1::config::list),
         route(GET, "/api/v1/logs/config/{service}", ReadConfig, v1::config::get),
         route(PUT, "/api/v1/logs/config/{service}", WriteConfig, v1::config::put),

@@ -26,6 +26,7 @@ pub(crate) async fn run(request: &Request, env: &Env) -> Result<Option<Response>
         }
         "accounts" => contract::accounts(&D1Catalog::new(env.d1("DB")?)).await,
         "events" => contract::events(&D1Catalog::new(env.d1("DB")?)).await,
+        "patterns" => contract::patterns(&D1Catalog::new(env.d1("DB")?)).await,
         "copies" => contract::copies(&KvCopies::new(env.kv("KV")?)).await,
         // What the other parts have sent so far.
         "statements" => contract::statements(&d1::sent::all()),

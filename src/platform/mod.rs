@@ -17,8 +17,11 @@ use std::sync::{Arc, LazyLock};
 use worker::Env;
 
 use crate::{
-    app::{App, access, audit, scan},
-    engine::config::Settings,
+    app::{App, access, audit, patterns, scan},
+    engine::{
+        block::{Facts, Rollup},
+        config::Settings,
+    },
     ports::PortError,
 };
 
@@ -27,7 +30,9 @@ static SEGMENTS: LazyLock<Arc<scan::Cache>> = LazyLock::new(Arc::default);
 static INDEXES: LazyLock<Arc<scan::IndexCache>> = LazyLock::new(Arc::default);
 static ACCESS: LazyLock<Arc<access::Cache>> = LazyLock::new(Arc::default);
 static AUDIT: LazyLock<Arc<audit::Pending>> = LazyLock::new(Arc::default);
-static ROLLUPS: LazyLock<Arc<scan::RollupCache>> = LazyLock::new(Arc::default);
+static ROLLUPS: LazyLock<Arc<scan::Kept<Rollup>>> = LazyLock::new(Arc::default);
+static MINED: LazyLock<Arc<patterns::Mined>> = LazyLock::new(Arc::default);
+static FACTS: LazyLock<Arc<scan::Kept<Facts>>> = LazyLock::new(Arc::default);
 
 /// The service on these bindings.
 pub(crate) fn app(env: &Env) -> Result<App, String> {
@@ -50,7 +55,8 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         meter: Arc::new(meter::Isolate),
         clock,
         accounts: catalog.clone(),
-        events: catalog,
+        events: catalog.clone(),
+        patterns: catalog,
         copies: Arc::new(copies::KvCopies::new(env.kv("KV").map_err(part)?)),
         background: Arc::new(background::Platform),
         access: ACCESS.clone(),
@@ -62,7 +68,9 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         segments: SEGMENTS.clone(),
         indexes: INDEXES.clone(),
         rollups: ROLLUPS.clone(),
+        facts: FACTS.clone(),
         watch: Arc::default(),
+        mined: MINED.clone(),
     })
 }
 

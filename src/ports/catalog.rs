@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::PortError;
 use crate::engine::{
-    block::{Footer, Rollup, Segment, SegmentId, Summary},
+    block::{Facts, Footer, Rollup, Segment, SegmentId, Summary},
     config::ServiceConfig,
     index::{Ordinal, names},
     query::TimeRange,
@@ -41,6 +41,8 @@ pub struct CatalogEntry {
     pub anonymised: bool,
     /// Present in what is added; no listing brings it, `rollups` does.
     pub rollup: Option<Arc<Rollup>>,
+    /// The same with `facts`.
+    pub facts: Option<Arc<Facts>>,
     /// How many times the tenant's segments had been replaced when this was listed by `segments`.
     pub as_of: u64,
 }
@@ -75,6 +77,7 @@ impl CatalogEntry {
             services: footer.services.clone(),
             anonymised: footer.anonymised,
             rollup: Some(Arc::new(footer.rollup.clone())),
+            facts: Some(Arc::new(footer.facts.clone())),
             as_of: 0,
         }
     }
@@ -158,6 +161,9 @@ pub trait Catalog: Send + Sync {
     /// The roll-ups of segments that were listed, by their keys: also of those replaced since, until their
     /// removal is forgotten. In no order; what is not there is left out.
     async fn rollups(&self, segments: &[WalkFrom]) -> Result<Vec<(String, Rollup)>, PortError>;
+
+    /// The facts of such segments, in the same way.
+    async fn facts(&self, segments: &[WalkFrom]) -> Result<Vec<(String, Facts)>, PortError>;
 
     /// A tenant's segments that can hold a row received at this time.
     async fn received_at(&self, tenant: &Tenant, time: Timestamp) -> Result<Vec<CatalogEntry>, PortError>;

@@ -14,6 +14,8 @@ pub enum Table {
     Keys(u64),
     /// What quotas had counted of flushed logs, named by the first sequence number of the last of them.
     Counts(u64),
+    /// What is known of patterns, as the flush of the log of this first sequence number left it.
+    Patterns(u64),
 }
 
 impl Table {
@@ -23,6 +25,7 @@ impl Table {
             Self::Wal(first_seq) => format!("wal_{first_seq}"),
             Self::Keys(until_ms) => format!("keys_{until_ms}"),
             Self::Counts(first_seq) => format!("counts_{first_seq}"),
+            Self::Patterns(first_seq) => format!("patterns_{first_seq}"),
         }
     }
 
@@ -32,6 +35,7 @@ impl Table {
             ("wal", first_seq) => Some(Self::Wal(first_seq)),
             ("keys", until_ms) => Some(Self::Keys(until_ms)),
             ("counts", first_seq) => Some(Self::Counts(first_seq)),
+            ("patterns", first_seq) => Some(Self::Patterns(first_seq)),
             _ => None,
         }
     }

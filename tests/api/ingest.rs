@@ -26,7 +26,7 @@ async fn round_trip(service: &Service, uri: &str, record: &Value) -> Value {
     if record.get("category").is_none() {
         shown = without(shown, &["category"]);
     }
-    without(shown, &["id", "received_at", "source_type", "r2_key"])
+    without(shown, &["id", "received_at", "source_type", "r2_key", "pattern_id", "pattern"])
 }
 
 /// A record as it is shown, with `more` merged in.

@@ -5,6 +5,7 @@
 mod access;
 mod addresses;
 mod aggregate;
+mod analytics;
 mod audit;
 mod auth;
 mod body;

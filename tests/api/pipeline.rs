@@ -62,7 +62,7 @@ async fn what_is_stored_is_what_a_dry_run_shows() {
         }
         let same = |log: &Value| {
             let mut log = log.clone();
-            for name in ["id", "timestamp", "received_at", "r2_key"] {
+            for name in ["id", "timestamp", "received_at", "r2_key", "pattern"] {
                 log.as_object_mut().unwrap().remove(name);
             }
             if log["tags"] == json!([]) {

@@ -34,6 +34,12 @@ async function makeRule(t) {
   return name;
 }
 
+/** One that is there after a flush. */
+async function somePattern(t) {
+  await flush(t);
+  return (await get(t, "/analytics/patterns?service=routes")).data[0].pattern_id;
+}
+
 const someKey = async (t) => (await makeKey(t, { role: "support" })).id;
 
 /** A good request for every method of every route, and what it is answered. `at` makes what its path names. */
@@ -65,6 +71,12 @@ const ROUTES = [
   { method: "GET", route: "/api/v1/histogram", status: 200 },
   { method: "GET", route: "/api/v1/facets", status: 200 },
   { method: "GET", route: "/api/v1/fields", status: 200 },
+  { method: "GET", route: "/api/v1/metrics/overview", status: 200 },
+  { method: "GET", route: "/api/v1/metrics/categories", status: 200 },
+  { method: "GET", route: "/analytics/summary", status: 200 },
+  { method: "GET", route: "/analytics/trends", status: 200 },
+  { method: "GET", route: "/analytics/patterns", status: 200 },
+  { method: "PATCH", route: "/analytics/patterns/{id}", at: somePattern, json: { name: "one", service: "routes" }, status: 200 },
   { method: "GET", route: "/api/v1/logs/logs/{id}", status: 200 },
   { method: "GET", route: "/api/v1/logs/logs/{id}/full", status: 200 },
   { method: "GET", route: "/admin/self-healing", status: 200 },

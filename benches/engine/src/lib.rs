@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 use timberline::engine::{
+    pattern::{Limits, Miner},
     pipeline::{Options, Pipeline, Settings},
     record::{
         model::SourceType,
@@ -12,11 +13,13 @@ use timberline::engine::{
         plain::Plain,
         timestamp::Timestamp,
     },
+    sketch::Sketch,
     wire::batch,
 };
 use uuid::Uuid;
 
 static BODY: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn with_lines(mut each: impl FnMut(&[u8])) -> u32 {
     let body = BODY.lock().unwrap();
@@ -54,6 +57,38 @@ pub extern "C" fn pipeline() -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn plain() -> u32 {
     through(&pipeline_of(), false)
+}
+
+/// Learns the message of each line, and answers how many patterns there are; `messages` comes first.
+#[unsafe(no_mangle)]
+pub extern "C" fn mine() -> u32 {
+    let mut miner = Miner::new(Limits::default());
+    for message in MESSAGES.lock().unwrap().iter() {
+        std::hint::black_box(miner.learn(message, 1));
+    }
+    u32::try_from(miner.patterns().len()).unwrap()
+}
+
+/// Makes a quantile sketch of the lengths of the messages.
+#[unsafe(no_mangle)]
+pub extern "C" fn sketch() -> u32 {
+    let mut sketch = Sketch::default();
+    for (nth, message) in MESSAGES.lock().unwrap().iter().enumerate() {
+        sketch.add(message.len() as f64 + nth as f64 / 7.0, 1);
+    }
+    sketch.encode().len() as u32
+}
+
+/// Takes the messages out of the lines.
+#[unsafe(no_mangle)]
+pub extern "C" fn messages() -> u32 {
+    let mut all = Vec::new();
+    let count = with_lines(|line| {
+        let line: Value = serde_json::from_slice(line).unwrap();
+        all.push(line["message"].as_str().unwrap_or_default().to_owned());
+    });
+    *MESSAGES.lock().unwrap() = all;
+    count
 }
 
 /// Lines that go the long way.

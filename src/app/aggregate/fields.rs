@@ -36,7 +36,8 @@ pub async fn fields(
     reader: &Reader,
     filter: &Filter,
 ) -> Result<(BTreeMap<String, FieldRows>, u64, Stats), Error> {
-    let (mut names, mut stats) = scan(app, &reader.confine(filter), Names::default).await?;
+    let (mut names, mut stats) =
+        scan(app, &reader.with_patterns(app).await?.confine(filter), Names::default).await?;
     for name in ["id", "timestamp", "received_at"] {
         if names.rows > 0 {
             names.fields.insert(name.to_owned(), FieldRows { text: names.rows, ..FieldRows::default() });

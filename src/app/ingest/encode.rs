@@ -13,6 +13,7 @@ use crate::{
             MAX_ROW_BYTES,
             rows::{self, TooLong},
         },
+        pattern::{FormBuf, PatternId, form},
         pipeline::{self, Effects, Options, Passed, Pipeline},
         record::{
             model::Record,
@@ -35,6 +36,8 @@ pub(super) struct About<'a> {
     pub(super) sent: &'a How<'a>,
     pub(super) received_at: Timestamp,
     pub(super) first_id: Uuid,
+    /// Told of each message that is taken: its service, its form, and itself.
+    pub(super) learn: &'a (dyn Fn(&str, PatternId, &str) + Sync),
 }
 
 /// What a batch has become.
@@ -94,11 +97,17 @@ impl About<'_> {
         id: Uuid,
         context: &Context<'_>,
         count: &mut Count<'_>,
+        buffer: &mut FormBuf,
     ) -> Result<(Record, Passed), Rejection> {
         let mut record = normalise::normalise(raw, id, context)?;
         self.check_service(&record.service)?;
         let passed = match self.pipeline {
-            Some(pipeline) => pipeline.pass(&mut record, self.options(), count)?,
+            Some(pipeline) => {
+                let passed = pipeline.pass(&mut record, self.options(), count)?;
+                form(&record.message, buffer);
+                record.fields.pattern_id = Some(buffer.id());
+                passed
+            }
             None => Passed::untouched(Class::Standard),
         };
         Ok((record, passed))
@@ -124,7 +133,8 @@ pub(super) fn encode<'a>(
     count: &mut Count<'_>,
 ) -> Result<Encoded, Error> {
     with_context(about, |context| {
-        let mut encoding = Encoding { about, context, places: BTreeMap::new(), encoded: Encoded::default() };
+        let (places, encoded, form) = Default::default();
+        let mut encoding = Encoding { about, context, places, encoded, form };
         for (index, raw) in raw.into_iter().enumerate() {
             encoding.take(index, raw, count)?;
         }
@@ -137,6 +147,7 @@ struct Encoding<'a> {
     context: &'a Context<'a>,
     places: BTreeMap<Place, rows::Encoder>,
     encoded: Encoded,
+    form: FormBuf,
 }
 
 impl Encoding<'_> {
@@ -161,7 +172,7 @@ impl Encoding<'_> {
         };
         // Its place in the request and not the number it would get: what is sampled by its id must not all have one id.
         let own = nth_id(self.about.first_id, index);
-        let passed = raw.and_then(|raw| self.about.pass(raw, own, self.context, count));
+        let passed = raw.and_then(|raw| self.about.pass(raw, own, self.context, count, &mut self.form));
         match passed
             .map(|(record, passed)| (Record { id: if passed.dropped { own } else { id }, ..record }, passed))
         {
@@ -176,6 +187,9 @@ impl Encoding<'_> {
                     let pushed = self.places.entry(place).or_default().push(&record)?;
                     if pushed.is_ok() {
                         self.encoded.effects.note(&record, &passed);
+                        if let Some(form) = record.fields.pattern_id {
+                            (self.about.learn)(&record.service, form, &record.message);
+                        }
                     }
                     self.note(index, Ok(pushed));
                 }
@@ -197,11 +211,20 @@ impl Encoding<'_> {
             }
             None => (Class::Standard, None),
         };
-        let added = way.as_ref().map_or_else(Additions::default, pipeline::Way::additions);
+        let mut added = way.as_ref().map_or_else(Additions::default, pipeline::Way::additions);
+        let message = plain.text("message")?;
+        if way.is_some() {
+            form(&message, &mut self.form);
+            added.pattern = Some(self.form.id());
+        }
         let time = plain.time(self.context);
         let place = self.about.place(class, plain.service(), time).ok()?;
         let encoder = self.places.entry(place).or_default();
-        encoder.push_written(|row| plain.write(id, self.context, &added, row))
+        let pushed = encoder.push_written(|row| plain.write(id, self.context, &added, row));
+        if let (Some(Ok(())), Some(form)) = (&pushed, added.pattern) {
+            (self.about.learn)(plain.service(), form, &message);
+        }
+        pushed
     }
 
     fn note(&mut self, index: usize, pushed: Result<Result<(), TooLong>, Rejection>) {
@@ -238,7 +261,7 @@ pub(super) fn dry_run<'a>(
     count: &mut Count<'_>,
 ) -> Result<Vec<Dry>, Error> {
     with_context(about, |context| {
-        let mut all = Vec::new();
+        let (mut all, mut buffer) = (Vec::new(), FormBuf::default());
         for (index, raw) in raw.into_iter().enumerate() {
             let id = nth_id(about.first_id, index);
             let raw = match raw {
@@ -246,7 +269,7 @@ pub(super) fn dry_run<'a>(
                 Ok(Raw::Parsed(raw)) => Ok(raw),
                 Err(rejection) => Err(rejection),
             };
-            let passed = raw.and_then(|raw| about.pass(raw, id, context, count));
+            let passed = raw.and_then(|raw| about.pass(raw, id, context, count, &mut buffer));
             let placed = passed.and_then(|(record, passed)| {
                 let place = about.place(passed.class, &record.service, record.timestamp)?;
                 let row = serde_json::to_vec(&record).unwrap_or_default();

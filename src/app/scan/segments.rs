@@ -25,6 +25,7 @@ pub struct Segments<'a> {
     tenant: &'a Tenant,
     range: TimeRange,
     rollups: bool,
+    facts: bool,
     needles: Option<(Needles, &'a Filter)>,
     /// Those that the indexes point to.
     some: Peekable<IntoIter<CatalogEntry>>,
@@ -45,6 +46,7 @@ impl<'a> Segments<'a> {
             tenant,
             range,
             rollups: false,
+            facts: false,
             needles: None,
             some: Vec::new().into_iter().peekable(),
             some_keys: HashSet::new(),
@@ -60,6 +62,13 @@ impl<'a> Segments<'a> {
     #[must_use]
     pub fn with_rollups(mut self) -> Self {
         self.rollups = true;
+        self
+    }
+
+    /// With their facts.
+    #[must_use]
+    pub fn with_facts(mut self) -> Self {
+        self.facts = true;
         self
     }
 
@@ -130,6 +139,9 @@ impl<'a> Segments<'a> {
         if self.rollups {
             rollups::fill(app, &mut page).await?;
         }
+        if self.facts {
+            rollups::fill_facts(app, &mut page).await?;
+        }
         let bytes: usize = page.iter().map(weight).sum();
         self.page_len = (PAGE_BYTES * page.len() / bytes.max(1)).clamp(FIRST_PAGE, MAX_PAGE);
         self.page = page.into_iter().peekable();
@@ -139,5 +151,8 @@ impl<'a> Segments<'a> {
 
 /// About the bytes that an entry takes in memory.
 fn weight(entry: &CatalogEntry) -> usize {
-    1_000 + entry.services.len() * 300 + entry.rollup.as_ref().map_or(0, |rollup| rollup.weight())
+    1_000
+        + entry.services.len() * 300
+        + entry.rollup.as_ref().map_or(0, |rollup| rollup.weight())
+        + entry.facts.as_ref().map_or(0, |facts| facts.weight())
 }

@@ -88,7 +88,7 @@ impl<'a> Spread<'a> {
             return Some(entry);
         }
         // They would be most of what is held.
-        self.round.push(CatalogEntry { services: Summary::new(), rollup: None, ..entry });
+        self.round.push(CatalogEntry { services: Summary::new(), rollup: None, facts: None, ..entry });
         None
     }
 

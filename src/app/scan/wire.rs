@@ -257,6 +257,7 @@ impl Place {
             services: Summary::new(),
             anonymised: false,
             rollup: None,
+            facts: None,
             as_of: 0,
         }
     }

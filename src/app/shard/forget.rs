@@ -6,7 +6,10 @@ use super::{
     log_error,
 };
 use crate::{
-    engine::shard::{Header, RequestKey, append, wal},
+    engine::{
+        pattern::Miners,
+        shard::{Header, RequestKey, append, wal},
+    },
     ports::{PortError, shard_log::Table},
 };
 
@@ -15,7 +18,7 @@ const KEYS_KEPT_MS: u64 = 10 * 60 * 1_000;
 
 impl Shard {
     /// Drops a flushed table, keeping its idempotency keys for a while. One transaction: no await.
-    pub(super) fn forget(&self, log: &Log) -> Result<(), PortError> {
+    pub(super) fn forget(&self, log: &Log, miners: &Miners) -> Result<(), PortError> {
         let now = self.clock.now_ms();
         let mut state = self.state();
         if !log.keys.is_empty() {
@@ -46,6 +49,7 @@ impl Shard {
         if let Some(counted) = logs.iter().find(|one| one.first_seq == log.first_seq) {
             flushed.add(&*self.log, log.first_seq, &counted.counts)?;
         }
+        self.keep_miners(log, miners)?;
         self.log.drop_table(Table::Wal(log.first_seq))?;
         state.held.logs.retain(|one| one.first_seq != log.first_seq);
         Ok(())

@@ -88,7 +88,7 @@ impl Held {
         for table in tables {
             match table {
                 Table::Wal(first_seq) => held.add_log(first_seq, log.read(table)?, now)?,
-                Table::Counts(_) => {}
+                Table::Counts(_) | Table::Patterns(_) => {}
                 Table::Keys(until_ms) if until_ms <= now => log.drop_table(table)?,
                 Table::Keys(until_ms) => {
                     for commit in wal::commits(log.read(table)?) {

@@ -4,16 +4,18 @@ use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 use super::{
     Corrupt, Kind, MAX_BLOCK_ROWS, MAX_INFLATED_BYTES, SegmentId,
+    facts::Facts,
     summary::{Rollup, Summary},
     view::Column,
 };
 use crate::engine::record::timestamp::Timestamp;
 
-pub type Footer = FooterOf<Rollup>;
+pub type Footer = FooterOf<Rollup, Facts>;
 
-/// A footer with its roll-up, or without: `Skipped`.
+/// A footer with its roll-up and facts, or without: `Skipped`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FooterOf<R> {
+#[serde(bound(deserialize = "R: Deserialize<'de>, F: Deserialize<'de> + Default"))]
+pub struct FooterOf<R, F> {
     pub format: String,
     pub version: u32,
     pub id: SegmentId,
@@ -26,6 +28,9 @@ pub struct FooterOf<R> {
     pub max_received: Timestamp,
     pub services: Summary,
     pub rollup: R,
+    /// Absent in segments that were written before there were any, which loses a reader nothing.
+    #[serde(default)]
+    pub facts: F,
     /// The keys of the segments that this one was made of: it stands for them, whatever the catalog says. A
     /// reader of version 2 that does not know the field loses nothing, so the version stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -43,7 +48,9 @@ pub struct FooterOf<R> {
     pub blocks: Vec<BlockMeta>,
 }
 
-/// A roll-up that is passed over. It is most of a footer, the catalog has it, and who reads rows needs it not.
+/// A roll-up or facts that are passed over. They are most of a footer, the catalog has them, and who reads rows needs
+/// them not.
+#[derive(Default)]
 pub(super) struct Skipped;
 
 impl<'de> Deserialize<'de> for Skipped {
@@ -52,7 +59,7 @@ impl<'de> Deserialize<'de> for Skipped {
     }
 }
 
-impl FooterOf<Skipped> {
+impl FooterOf<Skipped, Skipped> {
     /// The footer with no roll-up in it.
     pub(super) fn without_rollup(self) -> Footer {
         FooterOf {
@@ -67,6 +74,7 @@ impl FooterOf<Skipped> {
             max_received: self.max_received,
             services: self.services,
             rollup: Rollup::default(),
+            facts: Facts::default(),
             sources: self.sources,
             anonymised: self.anonymised,
             columns: self.columns,

@@ -7,6 +7,7 @@
 
 mod chunks;
 mod column;
+pub mod facts;
 pub mod footer;
 mod gzip;
 mod ints;
@@ -22,6 +23,7 @@ pub mod view;
 mod weights;
 pub mod words;
 
+pub use facts::Facts;
 pub use footer::{BlockColumn, BlockMeta, ColumnMeta, Footer};
 pub use key::SegmentId;
 pub use segment::Segment;

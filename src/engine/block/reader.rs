@@ -54,10 +54,12 @@ pub fn footer(footer_and_end: &[u8]) -> Result<Footer, Corrupt> {
 
 /// The same without its roll-up, for who is to read rows by it.
 pub fn footer_for_rows(footer_and_end: &[u8]) -> Result<Footer, Corrupt> {
-    footer_of_kind(footer_and_end).map(FooterOf::<Skipped>::without_rollup)
+    footer_of_kind(footer_and_end).map(FooterOf::<Skipped, Skipped>::without_rollup)
 }
 
-fn footer_of_kind<R: DeserializeOwned>(footer_and_end: &[u8]) -> Result<FooterOf<R>, Corrupt> {
+fn footer_of_kind<R: DeserializeOwned, F: DeserializeOwned + Default>(
+    footer_and_end: &[u8],
+) -> Result<FooterOf<R, F>, Corrupt> {
     let at = footer_and_end.len().checked_sub(END_LEN).ok_or(Corrupt::NoEndMarker)?;
     let (member, end) = footer_and_end.split_at(at);
     let place = end_marker(end)?;
@@ -67,7 +69,7 @@ fn footer_of_kind<R: DeserializeOwned>(footer_and_end: &[u8]) -> Result<FooterOf
         return Err(Corrupt::damaged("footer", "its checksum differs from the end marker's"));
     }
     let text = gzip::inflate(member, MAX_FOOTER_BYTES, "footer")?;
-    let read = serde_json::from_slice::<FooterOf<R>>(&text);
+    let read = serde_json::from_slice::<FooterOf<R, F>>(&text);
     // A later version need not have the fields of this one.
     let version = match &read {
         Ok(footer) => footer.version,

@@ -6,6 +6,7 @@ use super::{
     Corrupt, MAX_BLOCK_BYTES, MAX_INFLATED_BYTES, MAX_SEGMENT_BLOCK_ROWS, SegmentId, VERSION,
     chunks::{self, Interner, Room},
     column::{self, Column, Parsed},
+    facts::{self, Facts},
     footer::{BlockColumn, BlockMeta, ColumnMeta, Footer, Place},
     gzip, ribbon,
     rows::Row,
@@ -103,6 +104,7 @@ impl Writer {
             max_received: Timestamp::EPOCH,
             services: Summary::new(),
             rollup: Rollup::default(),
+            facts: Facts::default(),
             sources: Vec::new(),
             anonymised: false,
             columns: Vec::new(),
@@ -171,8 +173,13 @@ impl Writer {
     fn write_block(&mut self, rows: &[Row<'_>], meta: &mut BlockMeta) -> Result<(), Corrupt> {
         // What is not JSON as it is stored, or has more shapes than a footer can take.
         let Ok(shredded) = self.shredder.shred(rows.iter().map(|row| row.line)) else {
+            rows.iter().for_each(|row| self.footer.facts.count_row(row));
             return self.write_rows(rows);
         };
+        let mut counted = facts::Columns::new(&self.shredder, &shredded);
+        for (nth, row) in (0..).zip(rows) {
+            self.footer.facts.count(row, &counted.take(nth));
+        }
         self.templates.resize_with(self.shredder.columns.len(), Interner::default);
         self.filters.resize_with(self.shredder.columns.len(), Vec::new);
         let left = self.template_room.clone();
@@ -284,6 +291,7 @@ impl Writer {
             }
         }
         self.footer.shapes = std::mem::take(&mut self.shredder.shapes);
+        self.footer.facts.fit();
         self.words.sort_unstable();
         self.words.dedup();
         let footer_offset = self.bytes.len() as u64;

@@ -59,6 +59,13 @@ pub struct Effects {
     pub observed: Vec<(Observation, u32)>,
 }
 
+impl Event {
+    /// The id of what is called so within a window. It begins with the window: the order of the ids is that of time.
+    pub fn id(window_ms: i64, name: &str) -> String {
+        format!("{window_ms:012x}-{:016x}", words::hash(name))
+    }
+}
+
 impl Effects {
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && self.held.is_empty() && self.observed.is_empty()
@@ -117,8 +124,7 @@ fn event(record: &Record, fired: &Fired, dropped: bool) -> Event {
     let name =
         format!("{}\n{action}\n{}\n{key}\n{window}", fired.rule, target.as_deref().unwrap_or_default());
     Event {
-        // Begins with the window: the order of the ids is that of time.
-        id: format!("{:012x}-{:016x}", window.saturating_mul(window_ms), words::hash(&name)),
+        id: Event::id(window.saturating_mul(window_ms), &name),
         rule: fired.rule.clone(),
         action: action.to_owned(),
         target,

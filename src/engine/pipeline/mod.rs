@@ -107,6 +107,7 @@ impl Way<'_> {
             category: Some(&self.category),
             endpoint: self.endpoint.as_deref(),
             client: self.client,
+            pattern: None,
         }
     }
 }

@@ -18,21 +18,13 @@ impl Cells {
         Self { names }
     }
 
-    /// Appends an object of those fields that the row has, under their paths.
+    /// Appends an object of those fields that the row has, as the row has them: `metadata.a.b` is `b` of `a` of
+    /// `metadata`.
     pub fn push_json(&self, line: &str, to: &mut Vec<u8>) -> Result<(), Corrupt> {
-        to.push(b'{');
-        let mut first = true;
-        for (name, value) in self.names.iter().zip(self.values(line)?) {
-            let Some(value) = value else { continue };
-            if !std::mem::take(&mut first) {
-                to.push(b',');
-            }
-            // A text can always be written.
-            to.extend_from_slice(serde_json::to_string(name).unwrap_or_default().as_bytes());
-            to.push(b':');
-            to.extend_from_slice(value.as_bytes());
-        }
-        to.push(b'}');
+        let values = self.values(line)?;
+        let there: Vec<(&str, &str)> =
+            self.names.iter().zip(values).filter_map(|(name, value)| Some((name.as_str(), value?))).collect();
+        push_object(&there, to);
         Ok(())
     }
 
@@ -81,6 +73,40 @@ impl Cells {
             .map_err(|error| Corrupt::damaged("row", error))?;
         Ok(found)
     }
+}
+
+/// An object of values by their paths; those that begin with the same name stand together where the first of them is.
+fn push_object(fields: &[(&str, &str)], to: &mut Vec<u8>) {
+    to.push(b'{');
+    let mut done: Vec<&str> = Vec::new();
+    for (path, _) in fields {
+        let name = path.split_once('.').map_or(*path, |(name, _)| name);
+        if done.contains(&name) {
+            continue;
+        }
+        if !done.is_empty() {
+            to.push(b',');
+        }
+        done.push(name);
+        // A text can always be written.
+        to.extend_from_slice(serde_json::to_string(name).unwrap_or_default().as_bytes());
+        to.push(b':');
+        let whole = fields.iter().find(|(path, _)| *path == name);
+        if let Some((_, value)) = whole {
+            // It holds what is below it.
+            to.extend_from_slice(value.as_bytes());
+        } else {
+            let inner: Vec<(&str, &str)> = fields
+                .iter()
+                .filter_map(|(path, value)| {
+                    let (first, rest) = path.split_once('.')?;
+                    (first == name).then_some((rest, *value))
+                })
+                .collect();
+            push_object(&inner, to);
+        }
+    }
+    to.push(b'}');
 }
 
 fn push_text(text: &str, to: &mut Vec<u8>) {
@@ -164,11 +190,21 @@ mod tests {
 
     #[test]
     fn fields_are_found_by_their_paths() {
-        let mut json = Vec::new();
-        let names = ["status", "metadata.a.b", "metadata.a.c", "metadata.a", "nothing", "service.x"];
-        cells(&names).push_json(LINE, &mut json).unwrap();
-        let json = String::from_utf8(json).unwrap();
-        assert_eq!(json, r#"{"status":-4,"metadata.a.b":1,"metadata.a.c":[true],"metadata.a":{"c":[true]}}"#);
+        let check = |names: &[&str], expected: &str| {
+            let mut json = Vec::new();
+            cells(names).push_json(LINE, &mut json).unwrap();
+            assert_eq!(String::from_utf8(json).unwrap(), expected, "{names:?}");
+        };
+        check(
+            &["metadata.a.b", "status", "metadata.a.c", "metadata.f", "nothing", "service.x"],
+            r#"{"metadata":{"a":{"b":1,"c":[true]},"f":"=1+1"},"status":-4}"#,
+        );
+        check(&["metadata.a.c", "metadata.a"], r#"{"metadata":{"a":{"c":[true]}}}"#);
+        check(
+            &["metadata.f", "metadata"],
+            &format!(r#"{{"metadata":{}}}"#, &LINE[LINE.find(r#"{"a.b"#).unwrap()..LINE.len() - 1]),
+        );
+        check(&["nothing"], "{}");
     }
 
     #[test]

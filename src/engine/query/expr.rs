@@ -123,7 +123,7 @@ impl Field {
             return Err(instead);
         }
         Ok(Self::Named(match name {
-            "id" | "received_at" | "source_type" => name.to_owned(),
+            "id" | "received_at" | "source_type" | "pattern_id" => name.to_owned(),
             _ => match stored_name(name) {
                 Some(stored) => stored.to_owned(),
                 None if name.starts_with("metadata.") => name.to_owned(),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::timestamp::Timestamp;
+use crate::engine::pattern::PatternId;
 
 /// One log, as it is stored and as it is answered.
 ///
@@ -29,7 +30,7 @@ pub struct Record {
 
 impl Record {
     /// The names of all that is stored of one, in that order.
-    pub const FIELDS: [&str; 26] = [
+    pub const FIELDS: [&str; 27] = [
         "id",
         "timestamp",
         "received_at",
@@ -53,6 +54,7 @@ impl Record {
         "status",
         "duration_ms",
         "host",
+        "pattern_id",
         "sample_rate",
         "tags",
         "metadata",
@@ -98,6 +100,9 @@ pub struct Fields {
     pub duration_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// What the message says without what varies in it; the service finds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern_id: Option<PatternId>,
     /// It stands for so many records; absent for one that stands for itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_rate: Option<u32>,
@@ -195,6 +200,7 @@ mod tests {
                 status: Some(Status::Code(200)),
                 duration_ms: Some(1.5),
                 host: text(),
+                pattern_id: Some(PatternId(7)),
                 sample_rate: Some(10),
                 tags: vec!["a".to_owned()],
                 metadata: Map::from_iter([("a".to_owned(), json!(1))]),

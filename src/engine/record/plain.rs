@@ -17,6 +17,7 @@ use super::{
     timestamp::Timestamp,
     vocabulary::{self, Slot},
 };
+use crate::engine::pattern::PatternId;
 
 /// A record's values where they stand in its JSON, or as they are stored.
 #[derive(Clone, Debug)]
@@ -47,6 +48,7 @@ pub struct Additions<'a> {
     pub endpoint: Option<&'a str>,
     /// Metadata about who sent it, as JSON.
     pub client: Option<&'a str>,
+    pub pattern: Option<PatternId>,
 }
 
 /// The names in the metadata of an endpoint as it was sent, and of who sent it.
@@ -241,6 +243,9 @@ impl<'a> Plain<'a> {
                 }
                 _ => put_some(row, slot.stored(), value),
             }
+        }
+        if let Some(pattern) = added.pattern {
+            put_plain(row, "pattern_id", pattern.write(&mut [0; 16]));
         }
         let mut metadata = Cow::Borrowed(self.metadata.as_str());
         let path = added.endpoint.and_then(|_| self.texts.get(Slot::Endpoint as usize).copied().flatten());

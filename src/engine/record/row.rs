@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::model::{Fields, Level, Record, SourceType, Status};
 use super::timestamp::Timestamp;
+use crate::engine::pattern::PatternId;
 
 /// The first fields of a stored row: enough to sort, to page, and to skip most rows unparsed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -107,6 +108,7 @@ struct Row {
     status: Option<Status>,
     duration_ms: Option<f64>,
     host: Option<String>,
+    pattern_id: Option<PatternId>,
     sample_rate: Option<u32>,
     #[serde(default)]
     tags: Vec<String>,
@@ -142,6 +144,7 @@ impl<'de> Deserialize<'de> for Record {
                 status: row.status,
                 duration_ms: row.duration_ms,
                 host: row.host,
+                pattern_id: row.pattern_id,
                 sample_rate: row.sample_rate,
                 tags: row.tags,
                 metadata: row.metadata,

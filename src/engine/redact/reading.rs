@@ -14,7 +14,9 @@ use super::{
 const MASKED: &str = "[MASKED]";
 
 /// Names of fields, without case and separators, whose values say who somebody is or where.
-const PERSONAL: [&str; 30] = [
+const PERSONAL: [&str; 31] = [
+    // Who guesses a message knows its hash.
+    "patternid",
     "userid",
     "user",
     "username",

@@ -2,11 +2,18 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use super::{append::Append, wal::Commit};
-use crate::engine::block::{
-    Corrupt, Segment, SegmentId,
-    rows::{self, Row},
-    segment, summary,
+use super::{
+    append::Append,
+    mine::{self, Mined},
+    wal::Commit,
+};
+use crate::engine::{
+    block::{
+        Corrupt, Segment, SegmentId,
+        rows::{self, Row},
+        segment, summary,
+    },
+    pattern::Miners,
 };
 
 /// Flush when the log holds so many bytes: what a reader is answered at the most.
@@ -39,11 +46,13 @@ pub struct Flush {
     /// Appends that cannot be read, each with the reason: they are set aside, for somebody to look at, and
     /// keep no other from its segment.
     pub damaged: Vec<(Vec<u8>, Corrupt)>,
+    /// What is new of patterns.
+    pub mined: Vec<Mined>,
 }
 
 /// The segments of these commits: one for each retention class, or more where a class has more
-/// services or minutes than a segment may. The same commits always make the same segments.
-pub fn segments(tenant: &str, shard: u32, commits: &[Commit]) -> Result<Flush, Corrupt> {
+/// services or minutes than a segment may. The same commits and miners always make the same segments.
+pub fn segments(tenant: &str, shard: u32, commits: &[Commit], miners: &mut Miners) -> Result<Flush, Corrupt> {
     let mut flush = Flush::default();
     let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(flush) };
     let mut decoded = Vec::new();
@@ -56,6 +65,9 @@ pub fn segments(tenant: &str, shard: u32, commits: &[Commit]) -> Result<Flush, C
             }
         }
     }
+    let mut all: Vec<&mut Vec<u8>> =
+        decoded.iter_mut().flat_map(|(_, texts)| texts.iter_mut().map(|(_, text)| text)).collect();
+    flush.mined = mine::mine(&mut all, miners);
     let mut classes: BTreeMap<&str, Vec<Row<'_>>> = BTreeMap::new();
     for (bytes, texts) in &decoded {
         let rows = texts.iter().map(|(class, text)| {

@@ -5,6 +5,7 @@
 pub mod append;
 pub mod flush;
 pub mod hold;
+pub mod mine;
 pub mod quota;
 pub mod reply;
 pub mod wal;

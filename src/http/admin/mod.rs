@@ -37,7 +37,7 @@ fn check_whole(who: &Principal) -> Result<(), Error> {
 }
 
 /// The body of a request as what it has to be.
-async fn read<T: DeserializeOwned>(what: &str, request: Request) -> Result<T, Error> {
+pub(in crate::http) async fn read<T: DeserializeOwned>(what: &str, request: Request) -> Result<T, Error> {
     typed(what, object(request).await?.into())
 }
 

@@ -17,7 +17,7 @@ const SHOWN_CHARS: usize = 1_000;
 pub(super) const ADDED_BYTES: usize = 250;
 
 /// What an answer cost.
-pub(super) fn stats(stats: &Stats) -> Value {
+pub(in crate::http) fn stats(stats: &Stats) -> Value {
     let mut shown = json!(stats);
     if let Some(fields) = shown.as_object_mut() {
         // Of a billionth of a dollar there is no part.

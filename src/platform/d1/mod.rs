@@ -3,6 +3,7 @@
 mod accounts;
 mod events;
 mod partitions;
+mod patterns;
 mod rows;
 #[cfg(feature = "contract")]
 pub(crate) mod sent;
@@ -10,15 +11,19 @@ pub(crate) mod sent;
 use std::slice::from_ref;
 
 use async_trait::async_trait;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use worker::{D1Database, D1PreparedStatement, D1Result, send::SendFuture, wasm_bindgen::JsValue};
 
-use rows::{ConfigRow, ErasedRow, KeyRow, PlaceRow, RollupRow, entries};
+use rows::{ColumnRow, ConfigRow, ErasedRow, KeyRow, PlaceRow, entries};
 
 use super::{meter, port_error};
 use crate::{
     engine::{
-        block::Rollup, config::ServiceConfig, query::TimeRange, record::timestamp::Timestamp, tenant::Tenant,
+        block::{Facts, Rollup},
+        config::ServiceConfig,
+        query::TimeRange,
+        record::timestamp::Timestamp,
+        tenant::Tenant,
     },
     ports::{
         Catalog, CatalogEntry, PortError,
@@ -42,7 +47,7 @@ const COLUMNS_OF_REMOVED: &str = "key, max_ms, min_ms, min_received_ms, max_rece
 
 /// The columns of a whole row, the same in `segments` and `removals`.
 const WHOLE: &str = "key, max_ms, min_ms, min_received_ms, max_received_ms, id, rows, raw_bytes, \
-                     size_bytes, footer_offset, filters_offset, services, rollup, tenant, born";
+                     size_bytes, footer_offset, filters_offset, services, rollup, facts, tenant, born";
 
 /// Notes the keys in `?1` for removal at `?2`.
 const NOTE_KEYS: &str = "INSERT OR REPLACE INTO removals (key, noted_ms) SELECT value, ?2 FROM json_each(?1)";
@@ -92,7 +97,7 @@ impl D1Catalog {
         Ok(changes)
     }
 
-    /// Inserts a segment where the condition holds, which has its values in `?17` and behind.
+    /// Inserts a segment where the condition holds, which has its values in `?18` and behind.
     fn insert(
         &self,
         entry: &CatalogEntry,
@@ -100,16 +105,19 @@ impl D1Catalog {
         condition: &str,
         more: &[JsValue],
     ) -> Result<D1PreparedStatement, worker::Error> {
-        let (services, rollup) =
-            (serde_json::to_string(&entry.services)?, serde_json::to_string(&entry.rollup.as_deref())?);
-        if services.len() + rollup.len() > MAX_ROW_BYTES {
+        let (services, rollup, facts) = (
+            serde_json::to_string(&entry.services)?,
+            serde_json::to_string(&entry.rollup.as_deref())?,
+            serde_json::to_string(&entry.facts.as_deref())?,
+        );
+        if services.len() + rollup.len() + facts.len() > MAX_ROW_BYTES {
             return Err(format!("the catalog row of {} is over {MAX_ROW_BYTES} bytes", entry.key).into());
         }
         let sql = format!(
             "INSERT OR IGNORE INTO segments (tenant, max_ms, key, min_ms, min_received_ms, max_received_ms, \
              id, rows, raw_bytes, size_bytes, footer_offset, services, rollup, filters_offset, words_bytes, \
-             anonymised, born) \
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, {born} \
+             anonymised, facts, born) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, {born} \
              WHERE {condition}"
         );
         let mut values = vec![
@@ -129,9 +137,26 @@ impl D1Catalog {
             optional(entry.filters_offset),
             optional(entry.words_bytes),
             number(entry.anonymised.into()),
+            facts.into(),
         ];
         values.extend_from_slice(more);
         self.statement(&sql, &values)
+    }
+
+    /// A column with JSON of segments that were listed; also of those replaced since.
+    async fn column<T: DeserializeOwned>(
+        &self,
+        column: &str,
+        segments: &[WalkFrom],
+    ) -> Result<Vec<(String, T)>, worker::Error> {
+        // One statement, so that no row moves from the one table to the other meanwhile.
+        let sql = format!(
+            "SELECT key, {column} AS value FROM segments WHERE {LISTED} AND {column} IS NOT NULL UNION ALL \
+             SELECT key, {column} AS value FROM removals WHERE {column} IS NOT NULL \
+             AND key IN (SELECT CAST(value ->> 2 AS TEXT) FROM json_each(?1))"
+        );
+        let rows: Vec<ColumnRow> = self.select(&sql, &[listed(segments)?]).await?;
+        rows.into_iter().map(|row| Ok((row.key, serde_json::from_str(&row.value)?))).collect()
     }
 
     /// The statements of `replace`. Each asks for itself whether all of `gone` are there: nothing can
@@ -158,7 +183,7 @@ impl D1Catalog {
         if !runs.is_empty() {
             statements.push(self.statement(&note_run, &[json_list(&runs)?, ms(now), list.clone()])?);
         }
-        let there_behind = there.replace("?1", "?17");
+        let there_behind = there.replace("?1", "?18");
         for entry in new {
             let born = "(SELECT epoch FROM epochs WHERE tenant = ?1)";
             statements.push(self.insert(entry, born, &there_behind, from_ref(&list))?);
@@ -309,18 +334,11 @@ impl Catalog for D1Catalog {
     }
 
     async fn rollups(&self, segments: &[WalkFrom]) -> Result<Vec<(String, Rollup)>, PortError> {
-        let work = async {
-            // One statement, so that no row moves from the one table to the other meanwhile.
-            let sql = format!(
-                "SELECT key, rollup FROM segments WHERE {LISTED} UNION ALL \
-                 SELECT key, rollup FROM removals WHERE rollup IS NOT NULL \
-                 AND key IN (SELECT CAST(value ->> 2 AS TEXT) FROM json_each(?1))"
-            );
-            let rows: Vec<RollupRow> = self.select(&sql, &[listed(segments)?]).await?;
-            let rollup = |row: RollupRow| Ok((row.key, serde_json::from_str(&row.rollup)?));
-            rows.into_iter().map(rollup).collect()
-        };
-        SendFuture::new(port(work)).await
+        SendFuture::new(port(self.column("rollup", segments))).await
+    }
+
+    async fn facts(&self, segments: &[WalkFrom]) -> Result<Vec<(String, Facts)>, PortError> {
+        SendFuture::new(port(self.column("facts", segments))).await
     }
 
     async fn received_at(&self, tenant: &Tenant, time: Timestamp) -> Result<Vec<CatalogEntry>, PortError> {

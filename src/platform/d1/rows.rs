@@ -51,6 +51,7 @@ impl SegmentRow {
             services: serde_json::from_str(&self.services)?,
             anonymised: self.anonymised != 0,
             rollup: None,
+            facts: None,
             as_of: self.as_of,
         })
     }
@@ -98,9 +99,9 @@ pub(super) struct KeyRow {
 }
 
 #[derive(Deserialize)]
-pub(super) struct RollupRow {
+pub(super) struct ColumnRow {
     pub(super) key: String,
-    pub(super) rollup: String,
+    pub(super) value: String,
 }
 
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@ use crate::{
     app::shard::Shard,
     engine::{query::TimeRange, record::timestamp::Timestamp, shard::reply, triage::Observation},
     platform::{clock::Platform, d1::D1Catalog, r2::R2Objects},
-    ports::{PortError, ShardName},
+    ports::{Events, Patterns, PortError, ShardName},
 };
 
 #[durable_object]
@@ -97,9 +97,10 @@ impl ShardObject {
         };
         let catalog = Arc::new(D1Catalog::new(self.env.d1("DB")?));
         let objects = Arc::new(R2Objects::new(self.env.bucket("BUCKET")?));
+        let notes = (catalog.clone() as Arc<dyn Patterns>, catalog.clone() as Arc<dyn Events>);
+        let (clock, journal) = (Arc::new(Platform), Arc::new(Platform));
         let shard =
-            Shard::open(name, Arc::new(log), catalog, objects, Arc::new(Platform), Arc::new(Platform))
-                .map_err(text)?;
+            Shard::open(name, Arc::new(log), catalog, objects, clock, journal, notes).map_err(text)?;
         let shard = Rc::new(shard);
         *self.opened.borrow_mut() = Some(shard.clone());
         Ok(shard)

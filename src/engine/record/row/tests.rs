@@ -82,6 +82,7 @@ fn fields() -> impl Strategy<Value = Fields> {
                 status,
                 duration_ms,
                 host: next(),
+                pattern_id: None,
                 sample_rate: duration_ms.map(|_| 10),
                 tags,
                 metadata,

@@ -38,6 +38,7 @@ fn flushed(shard: u32, minutes: std::ops::Range<i64>, raw_bytes: u64, services: 
         max_received: last,
         services: (0..services).map(|n| (format!("s{n}"), one.clone())).collect(),
         rollup: None,
+        facts: None,
         as_of: 0,
     }
 }

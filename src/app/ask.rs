@@ -1,0 +1,174 @@
+//! Questions in plain English, answered: read by rules, searched like any other search, by the same reader.
+
+use super::{
+    App, Error, Reader, aggregate,
+    aggregate::Bucket,
+    scan::Stats,
+    search::{self, MAX_LIMIT, Search, Stored},
+    stats,
+};
+use crate::engine::{
+    ask::{self, Asked, Known, Wants},
+    enrich,
+    query::{
+        Expr, Filter, Order, TimeRange, parse,
+        stat::{By, Key, Measure, Number},
+    },
+    record::timestamp::Timestamp,
+};
+
+/// Logs of an answer where nothing is said.
+const SHOWN: usize = 100;
+
+/// Groups of an answer.
+const GROUPS: usize = 100;
+
+/// Names of environments as they are stored.
+const ENVIRONMENTS: [&str; 4] = ["production", "staging", "development", "test"];
+
+/// What was found.
+#[derive(Debug)]
+pub enum Found {
+    Logs(Vec<Stored>),
+    Count(u64),
+    /// How many by the values of a field, the most first.
+    Counts(String, Vec<(Option<String>, u64)>),
+    Trend(Vec<Bucket>),
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub asked: Asked,
+    pub time: TimeRange,
+    pub found: Found,
+    pub stats: Stats,
+}
+
+/// Answers a question; `limit` where the question says none.
+pub async fn ask(app: &App, reader: &Reader, question: &str, limit: Option<usize>) -> Result<Answer, Error> {
+    let (services, _) = stats::services(app, reader).await?;
+    let services: Vec<String> = services.into_keys().collect();
+    let environments = ENVIRONMENTS.map(str::to_owned);
+    let categories: Vec<&str> = enrich::Category::ALL.iter().map(|category| category.as_str()).collect();
+    let known = Known { services: &services, environments: &environments, categories: &categories };
+    let asked = ask::ask(question, &known, app.now().as_ms())
+        .map_err(|error| unclear(format!("{}; {}", error.message, error.hint)))?;
+    let expr =
+        parse(&asked.query).map_err(|error| unclear(format!("it became {:?}: {error}", asked.query)))?;
+    let start = asked.start_ms.map_or(Timestamp::EPOCH, Timestamp::from_ms);
+    // Its last millisecond is in it as a whole.
+    let end = asked.end_ms.map_or(Timestamp::MAX, |ms| {
+        Timestamp::from_ns(Timestamp::from_ms(ms).as_ns().saturating_add(999_999))
+    });
+    let time = TimeRange { start, end };
+    let filter = Filter { time, expr };
+    let limit = asked.limit.or(limit).unwrap_or(SHOWN).min(MAX_LIMIT);
+    let (found, stats) = find(app, reader, &asked, filter, limit).await?;
+    Ok(Answer { asked, time, found, stats })
+}
+
+async fn find(
+    app: &App,
+    reader: &Reader,
+    asked: &Asked,
+    filter: Filter,
+    limit: usize,
+) -> Result<(Found, Stats), Error> {
+    match &asked.wants {
+        Wants::Logs => {
+            let order = if asked.sort_oldest_first { Order::Oldest } else { Order::Newest };
+            let page = search::search(app, reader, &Search::new(filter, order, limit)).await?;
+            Ok((Found::Logs(page.rows), page.stats))
+        }
+        Wants::Slowest => slowest(app, reader, filter, limit).await,
+        Wants::Count => {
+            let found = aggregate::groups(app, reader, &filter, &[], &[Measure::Count]).await?;
+            let count = found
+                .groups
+                .first()
+                .and_then(|(_, states)| states.first())
+                .map_or(0, |state| whole(state.result()));
+            Ok((Found::Count(count), found.stats))
+        }
+        Wants::CountBy(field) => {
+            let by = By::parse(field).map_err(unclear)?;
+            let found = aggregate::groups(app, reader, &filter, &[by], &[Measure::Count]).await?;
+            let mut counts: Vec<(Option<String>, u64)> = found
+                .groups
+                .into_iter()
+                .filter_map(|(keys, states)| {
+                    let key = match keys.into_iter().next()? {
+                        Key::Text(text) | Key::Json(text) => Some(text),
+                        _ => None,
+                    };
+                    Some((key, whole(states.first()?.result())))
+                })
+                .collect();
+            counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            counts.truncate(asked.limit.unwrap_or(GROUPS));
+            Ok((Found::Counts(field.clone(), counts), found.stats))
+        }
+        Wants::Trend => {
+            let found = aggregate::histogram(app, reader, &filter, None).await?;
+            Ok((Found::Trend(found.buckets), found.stats))
+        }
+    }
+}
+
+/// The logs that took longest. No index is sorted by durations: a quantile says which of them to look at.
+async fn slowest(app: &App, reader: &Reader, filter: Filter, limit: usize) -> Result<(Found, Stats), Error> {
+    let field = "duration_ms";
+    let timed = and(filter, &format!("{field}:*"))?;
+    let counted = aggregate::groups(app, reader, &timed, &[], &[Measure::Count]).await?;
+    let there = counted
+        .groups
+        .first()
+        .and_then(|(_, states)| states.first())
+        .map_or(0, |state| whole(state.result()));
+    let slow = if there as usize <= MAX_LIMIT {
+        timed
+    } else {
+        let above = 1.0 - ratio(limit, there);
+        let measure = Measure::Quantile(field.to_owned(), above);
+        let found = aggregate::groups(app, reader, &timed, &[], &[measure]).await?;
+        let from = found.groups.first().and_then(|(_, states)| match states.first()?.result() {
+            Number::Real(number) => number,
+            Number::Whole(_) => None,
+        });
+        and(timed, &format!("{field}:>={}", from.unwrap_or(0.0)))?
+    };
+    let page = search::search(app, reader, &Search::new(slow, Order::Newest, MAX_LIMIT)).await?;
+    let mut rows: Vec<(f64, Stored)> = page.rows.into_iter().map(|row| (duration(&row.line), row)).collect();
+    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+    rows.truncate(limit);
+    Ok((Found::Logs(rows.into_iter().map(|(_, row)| row).collect()), page.stats))
+}
+
+fn and(filter: Filter, more: &str) -> Result<Filter, Error> {
+    let more = parse(more).map_err(|error| unclear(error.to_string()))?;
+    Ok(Filter { expr: Expr::and(vec![filter.expr, more]), ..filter })
+}
+
+fn duration(line: &[u8]) -> f64 {
+    #[derive(serde::Deserialize)]
+    struct Timed {
+        duration_ms: Option<f64>,
+    }
+    serde_json::from_slice::<Timed>(line).ok().and_then(|row| row.duration_ms).unwrap_or(0.0)
+}
+
+fn whole(number: Number) -> u64 {
+    match number {
+        Number::Whole(number) => number,
+        Number::Real(_) => 0,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a quantile need not be exact")]
+fn ratio(part: usize, whole: u64) -> f64 {
+    (part as f64 / whole.max(1) as f64).min(1.0)
+}
+
+fn unclear(message: String) -> Error {
+    Error::invalid("unclear_question", "question", message)
+}

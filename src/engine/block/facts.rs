@@ -1,0 +1,419 @@
+//! What the catalog knows of a segment beside its minutes: by service, category and hour the counts of what stands in
+//! the fields that dashboards group by. It answers them without a segment being opened.
+//!
+//! Invariant: counts by service, category, hour and level are exact. Of each field only the most frequent values are
+//! told apart, as many as there is room for; the others are counted together, under no name.
+
+use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::{
+    rows::Row,
+    shred::{Kind, Shredded, Shredder},
+    summary::LevelCounts,
+};
+use crate::engine::{
+    record::{
+        model::{Level, Status},
+        timestamp::Timestamp,
+    },
+    sketch::Sketch,
+};
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Values of a field in a cell while rows are counted: beyond, new ones are counted together.
+const MAX_VALUES: usize = 400;
+
+/// Categories of a service; a sender may write what it likes there.
+const MAX_CATEGORIES: usize = 64;
+
+/// Bytes of a segment's facts as JSON: they stand in a row of D1, with the summaries and the minutes.
+pub const MAX_BYTES: usize = 350_000;
+
+/// A value longer than this is counted among the others.
+const MAX_VALUE_BYTES: usize = 256;
+
+/// The fields whose values are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dimension {
+    Environment,
+    Component,
+    Endpoint,
+    Status,
+    Release,
+    Pattern,
+}
+
+impl Dimension {
+    pub const ALL: [Self; 6] =
+        [Self::Environment, Self::Component, Self::Endpoint, Self::Status, Self::Release, Self::Pattern];
+
+    /// Where it stands in a row.
+    /// Its field, as it is called where values are masked.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Environment => "environment",
+            Self::Component => "component",
+            Self::Endpoint => "endpoint",
+            Self::Status => "status",
+            Self::Release => "metadata.release",
+            Self::Pattern => "pattern_id",
+        }
+    }
+
+    const fn path(self) -> &'static [&'static str] {
+        match self {
+            Self::Environment => &["environment"],
+            Self::Component => &["component"],
+            Self::Endpoint => &["endpoint"],
+            Self::Status => &["status"],
+            Self::Release => &["metadata", "release"],
+            Self::Pattern => &["pattern_id"],
+        }
+    }
+}
+
+/// Counts by level, without the zeros at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Levels(pub LevelCounts);
+
+/// What is counted of one service, category and hour.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    #[serde(rename = "l")]
+    pub levels: Levels,
+    /// By dimension, in the order of `Dimension::ALL`; `""` are the others.
+    #[serde(rename = "v", default)]
+    pub values: [BTreeMap<String, Levels>; 6],
+    /// `duration_ms` of the records that have one.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub durations: Option<Sketch>,
+}
+
+type Hours = BTreeMap<u32, Cell>;
+
+/// Service, category, hours since the epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Facts {
+    pub cells: BTreeMap<String, BTreeMap<String, Hours>>,
+}
+
+/// What is counted of a row beside its head.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted<'a> {
+    category: Option<Cow<'a, str>>,
+    values: [Option<Cow<'a, str>>; 6],
+    duration_ms: Option<f64>,
+}
+
+/// The fields of a row that are counted.
+#[derive(Default, Deserialize)]
+struct Fields {
+    category: Option<String>,
+    environment: Option<String>,
+    component: Option<String>,
+    endpoint: Option<String>,
+    status: Option<Status>,
+    pattern_id: Option<String>,
+    duration_ms: Option<f64>,
+    metadata: Option<Map<String, Value>>,
+}
+
+impl Serialize for Levels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let used = self.0.iter().rposition(|count| *count != 0).map_or(0, |last| last + 1);
+        self.0.get(..used).unwrap_or(&self.0).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Levels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let counts = Vec::<u64>::deserialize(deserializer)?;
+        let mut levels = Self::default();
+        for (slot, count) in levels.0.iter_mut().zip(counts) {
+            *slot = count;
+        }
+        Ok(levels)
+    }
+}
+
+impl Levels {
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+
+    pub fn subtract(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine = mine.saturating_sub(theirs);
+        }
+    }
+
+    fn count(&mut self, level: Level, weight: u64) {
+        if let Some(slot) = self.0.get_mut(level as usize) {
+            *slot = slot.saturating_add(weight);
+        }
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+impl Cell {
+    pub fn values(&self, of: Dimension) -> &BTreeMap<String, Levels> {
+        let [environments, components, endpoints, statuses, releases, patterns] = &self.values;
+        match of {
+            Dimension::Environment => environments,
+            Dimension::Component => components,
+            Dimension::Endpoint => endpoints,
+            Dimension::Status => statuses,
+            Dimension::Release => releases,
+            Dimension::Pattern => patterns,
+        }
+    }
+
+    fn merge(&mut self, other: &Self, shown: impl Fn(Dimension, &str) -> String) {
+        self.levels.add(&other.levels);
+        for ((dimension, mine), theirs) in Dimension::ALL.into_iter().zip(&mut self.values).zip(&other.values)
+        {
+            for (value, levels) in theirs {
+                let shown = if value.is_empty() { String::new() } else { shown(dimension, value) };
+                let is_room = mine.len() < MAX_VALUES || mine.contains_key(&shown);
+                mine.entry(if is_room { shown } else { String::new() }).or_default().add(levels);
+            }
+        }
+        if let Some(theirs) = &other.durations {
+            match &mut self.durations {
+                Some(mine) => mine.merge(theirs),
+                none => *none = Some(theirs.clone()),
+            }
+        }
+    }
+
+    fn count(&mut self, row: &Counted<'_>, level: Level, weight: u64) {
+        self.levels.count(level, weight);
+        for (values, value) in self.values.iter_mut().zip(&row.values) {
+            let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
+            if let Some(known) = values.get_mut(value) {
+                known.count(level, weight);
+                continue;
+            }
+            let is_room = values.len() < MAX_VALUES && value.len() <= MAX_VALUE_BYTES;
+            let name = if is_room { value } else { "" };
+            values.entry(name.to_owned()).or_default().count(level, weight);
+        }
+        if let Some(duration) = row.duration_ms.filter(|duration| duration.is_finite() && *duration >= 0.0) {
+            self.durations.get_or_insert_default().add(duration, weight);
+        }
+    }
+
+    /// Keeps the most frequent values of each dimension and counts the others together.
+    fn keep_most(&mut self, most: usize) {
+        for values in &mut self.values {
+            if values.len() <= most {
+                continue;
+            }
+            let mut by_count: Vec<(u64, String)> = values
+                .iter()
+                .filter(|(name, _)| !name.is_empty())
+                .map(|(name, l)| (l.total(), name.clone()))
+                .collect();
+            by_count.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+            let mut others = values.remove("").unwrap_or_default();
+            for (_, name) in by_count.into_iter().skip(most) {
+                if let Some(levels) = values.remove(&name) {
+                    others.add(&levels);
+                }
+            }
+            values.insert(String::new(), others);
+        }
+    }
+
+    /// About its bytes as JSON.
+    fn weight(&self) -> usize {
+        let values = self.values.iter().flatten().map(|(name, _)| name.len() + 20).sum::<usize>();
+        60 + values + self.durations.as_ref().map_or(0, Sketch::weight)
+    }
+}
+
+impl Facts {
+    /// What is known of a segment that was written before there were any is nothing.
+    pub fn is_known(&self) -> bool {
+        !self.cells.is_empty()
+    }
+
+    /// Counts a row, which is read for it.
+    pub fn count_row(&mut self, row: &Row<'_>) {
+        let fields: Fields = serde_json::from_slice(row.line).unwrap_or_default();
+        let release = fields.metadata.as_ref().and_then(|metadata| metadata.get("release"));
+        let values = [
+            fields.environment,
+            fields.component,
+            fields.endpoint,
+            fields.status.map(|status| status.to_string()),
+            release.and_then(Value::as_str).map(str::to_owned),
+            fields.pattern_id,
+        ];
+        let counted = Counted {
+            category: fields.category.map(Cow::Owned),
+            values: values.map(|value| value.map(Cow::Owned)),
+            duration_ms: fields.duration_ms,
+        };
+        self.count(row, &counted);
+    }
+
+    pub(super) fn count(&mut self, row: &Row<'_>, counted: &Counted<'_>) {
+        let (head, category) = (&row.head, counted.category.as_deref().unwrap_or_default());
+        let service = &*head.service;
+        if !self.cells.contains_key(service) {
+            self.cells.insert(service.to_owned(), BTreeMap::new());
+        }
+        let Some(categories) = self.cells.get_mut(service) else { return };
+        let is_new = !categories.contains_key(category);
+        let is_room = categories.len() < MAX_CATEGORIES && category.len() <= MAX_VALUE_BYTES;
+        let category = if is_new && !is_room { "" } else { category };
+        if !categories.contains_key(category) {
+            categories.insert(category.to_owned(), Hours::new());
+        }
+        if let Some(hours) = categories.get_mut(category) {
+            hours.entry(hour(head.timestamp)).or_default().count(counted, head.level, row.weight());
+        }
+    }
+
+    /// Adds those of other facts that are of these hours and that `sees` lets through by service and category; values
+    /// come as `shown` gives them.
+    pub fn add(
+        &mut self,
+        other: &Self,
+        hours: &RangeInclusive<u32>,
+        sees: impl Fn(&str, &str) -> bool,
+        shown: impl Fn(Dimension, &str) -> String,
+    ) {
+        for (service, categories) in &other.cells {
+            for (category, theirs) in categories {
+                if !sees(service, category) {
+                    continue;
+                }
+                for (hour, cell) in theirs.range(hours.clone()) {
+                    let mine =
+                        self.cells.entry(service.clone()).or_default().entry(category.clone()).or_default();
+                    mine.entry(*hour).or_default().merge(cell, &shown);
+                }
+            }
+        }
+    }
+
+    /// Every cell with its service, category and hour.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, u32, &Cell)> {
+        self.cells.iter().flat_map(|(service, categories)| {
+            categories.iter().flat_map(move |(category, hours)| {
+                hours.iter().map(move |(hour, cell)| (service.as_str(), category.as_str(), *hour, cell))
+            })
+        })
+    }
+
+    /// Makes them so few that they fit in `MAX_BYTES`; nothing is left when even the bare counts do not.
+    pub fn fit(&mut self) {
+        let mut most = MAX_VALUES / 2;
+        while self.weight() > MAX_BYTES {
+            if most == 0 {
+                self.cells.clear();
+                return;
+            }
+            most /= 2;
+            for cell in self.cells_mut() {
+                cell.keep_most(most);
+                if most == 0 {
+                    cell.values = Default::default();
+                    cell.durations = None;
+                }
+            }
+        }
+    }
+
+    fn cells_mut(&mut self) -> impl Iterator<Item = &mut Cell> {
+        self.cells.values_mut().flat_map(BTreeMap::values_mut).flat_map(BTreeMap::values_mut)
+    }
+
+    /// About their bytes as JSON, which is about what they take in memory too.
+    pub fn weight(&self) -> usize {
+        let of_category = |(name, hours): (&String, &Hours)| {
+            name.len() + 6 + hours.values().map(Cell::weight).sum::<usize>()
+        };
+        self.cells
+            .iter()
+            .map(|(name, categories)| name.len() + 6 + categories.iter().map(of_category).sum::<usize>())
+            .sum()
+    }
+}
+
+/// Hours since the epoch.
+pub fn hour(time: Timestamp) -> u32 {
+    u32::try_from(time.as_ms() / HOUR_MS).unwrap_or(u32::MAX)
+}
+
+/// Where the columns of a writer are that are counted.
+pub(super) struct Columns<'s, 'a> {
+    shredded: &'s Shredded<'a>,
+    /// Of each: the column of texts and that of numbers, and how far each was read.
+    category: Cursor,
+    values: [Cursor; 6],
+    duration: Cursor,
+}
+
+/// Reads the values of a path row by row.
+#[derive(Clone, Copy, Default)]
+struct Cursor {
+    columns: [Option<usize>; 2],
+    next: [usize; 2],
+}
+
+impl Cursor {
+    fn new(shredder: &Shredder, path: &[&str]) -> Self {
+        let find =
+            |kind: Kind| shredder.columns.iter().position(|(known, of)| *of == kind && known.iter().eq(path));
+        Self { columns: [find(Kind::Text), find(Kind::Number)], next: [0, 0] }
+    }
+
+    /// The value of this row; rows are asked for in order.
+    fn take<'s>(&mut self, shredded: &'s Shredded<'_>, row: u32) -> Option<&'s str> {
+        for (column, next) in self.columns.iter().zip(&mut self.next) {
+            let Some((rows, values)) = column.and_then(|column| shredded.columns.get(column)) else {
+                continue;
+            };
+            if rows.get(*next) == Some(&row) {
+                let value = values.get(*next).map(|value| &**value);
+                *next += 1;
+                return value;
+            }
+        }
+        None
+    }
+}
+
+impl<'s, 'a> Columns<'s, 'a> {
+    pub(super) fn new(shredder: &Shredder, shredded: &'s Shredded<'a>) -> Self {
+        Self {
+            shredded,
+            category: Cursor::new(shredder, &["category"]),
+            values: Dimension::ALL.map(|dimension| Cursor::new(shredder, dimension.path())),
+            duration: Cursor::new(shredder, &["duration_ms"]),
+        }
+    }
+
+    /// What is counted of this row of the block, but for its head; rows are asked for in order.
+    pub(super) fn take(&mut self, row: u32) -> Counted<'s> {
+        let shredded = self.shredded;
+        Counted {
+            category: self.category.take(shredded, row).map(Cow::Borrowed),
+            values: self.values.each_mut().map(|cursor| cursor.take(shredded, row).map(Cow::Borrowed)),
+            duration_ms: self.duration.take(shredded, row).and_then(|text| text.parse().ok()),
+        }
+    }
+}

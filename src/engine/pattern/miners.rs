@@ -1,0 +1,178 @@
+//! The miners of a shard: one for each service that it has rows of.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Limits, Miner, News, Pattern, PatternId};
+
+/// Services whose miners are kept; of more, those that were not heard of for the longest time begin anew.
+const MAX_SERVICES: usize = 48;
+
+/// Of the state as bytes; services that were heard of last come first.
+const MAX_SAVED_BYTES: usize = 2 << 20;
+
+const VERSION: u8 = 1;
+
+/// What is new of a service's patterns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceNews {
+    pub service: String,
+    /// Whether patterns of the service were known before.
+    pub was_known: bool,
+    pub news: Vec<News>,
+}
+
+struct Kept {
+    miner: Miner,
+    /// The round in which the service was last heard of.
+    used: u64,
+    was_known: bool,
+}
+
+pub struct Miners {
+    services: BTreeMap<String, Kept>,
+    round: u64,
+    most: usize,
+    limits: Limits,
+}
+
+impl Default for Miners {
+    fn default() -> Self {
+        Self::new(MAX_SERVICES, Limits::default())
+    }
+}
+
+impl Miners {
+    /// With so many services, and limits for each.
+    pub fn new(services: usize, limits: Limits) -> Self {
+        Self { services: BTreeMap::new(), round: 0, most: services, limits }
+    }
+
+    /// Begins a round: what is learnt in it is told by `news`.
+    pub fn begin(&mut self) {
+        self.round += 1;
+        self.fit();
+        for kept in self.services.values_mut() {
+            kept.was_known = true;
+        }
+    }
+
+    /// Counts a message whose form has this id, and learns it where that is new. The id to store leads to its pattern.
+    pub fn learn(
+        &mut self,
+        service: &str,
+        form: PatternId,
+        message: impl FnOnce() -> String,
+        count: u64,
+    ) -> PatternId {
+        if !self.services.contains_key(service) {
+            let kept = Kept { miner: Miner::new(self.limits), used: 0, was_known: false };
+            self.services.insert(service.to_owned(), kept);
+        }
+        let Some(kept) = self.services.get_mut(service) else { return form };
+        kept.used = self.round;
+        if kept.miner.learn_known(form, count) { form } else { kept.miner.learn(&message(), count) }
+    }
+
+    /// Groups all that was learnt in this round, so that `pattern` can be asked.
+    pub fn group(&mut self) {
+        for kept in self.services.values_mut().filter(|kept| kept.used == self.round) {
+            kept.miner.patterns();
+        }
+    }
+
+    /// The pattern that an id leads to.
+    pub fn pattern(&self, service: &str, id: PatternId) -> Option<&Pattern> {
+        self.services.get(service)?.miner.resolve(id)
+    }
+
+    /// What was not told before; ends the round.
+    pub fn news(&mut self) -> Vec<ServiceNews> {
+        let round = self.round;
+        let heard = self.services.iter_mut().filter(|(_, kept)| kept.used == round);
+        let news: Vec<ServiceNews> = heard
+            .map(|(service, kept)| ServiceNews {
+                service: service.clone(),
+                was_known: kept.was_known,
+                news: kept.miner.news(),
+            })
+            .filter(|one| !one.news.is_empty())
+            .collect();
+        self.fit();
+        news
+    }
+
+    fn fit(&mut self) {
+        while self.services.len() > self.most {
+            let oldest = self.services.iter().min_by_key(|(_, kept)| kept.used).map(|(name, _)| name.clone());
+            if oldest.and_then(|name| self.services.remove(&name)).is_none() {
+                break;
+            }
+        }
+    }
+
+    /// The pattern that an id leads to, by all that was learnt so far.
+    pub fn look(&mut self, service: &str, id: PatternId) -> Option<(PatternId, String)> {
+        let kept = self.services.get_mut(service)?;
+        kept.miner.patterns();
+        kept.miner.resolve(id).map(|pattern| (pattern.id, pattern.template.clone()))
+    }
+
+    /// Forgets the services whose names begin so.
+    pub fn forget(&mut self, services: &str) {
+        self.services.retain(|name, _| !name.starts_with(services));
+    }
+
+    /// The forms that lead to one of these patterns, of services whose names begin so.
+    pub fn leading_to(&mut self, services: &str, ids: &HashSet<PatternId>) -> Vec<PatternId> {
+        let of =
+            self.services.range_mut(services.to_owned()..).take_while(|(name, _)| name.starts_with(services));
+        of.flat_map(|(_, kept)| kept.miner.patterns().iter().filter(|pattern| ids.contains(&pattern.id)))
+            .flat_map(|pattern| pattern.forms.iter().copied())
+            .collect()
+    }
+
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        let mut services: Vec<(&String, &Kept)> = self.services.iter().collect();
+        services.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.used));
+        for (service, kept) in services {
+            let miner = kept.miner.save();
+            if out.len() + miner.len() > MAX_SAVED_BYTES {
+                break;
+            }
+            out.extend_from_slice(&kept.used.to_le_bytes());
+            for part in [service.as_bytes(), &miner] {
+                out.extend_from_slice(&u32::try_from(part.len()).unwrap_or(0).to_le_bytes());
+                out.extend_from_slice(part);
+            }
+        }
+        out
+    }
+
+    /// What was saved; nothing where the bytes are not of `save`.
+    pub fn load(bytes: &[u8]) -> Option<Self> {
+        let (version, mut rest) = bytes.split_first()?;
+        if *version != VERSION {
+            return None;
+        }
+        let mut miners = Self::default();
+        while !rest.is_empty() {
+            let (used, after) = rest.split_first_chunk::<8>()?;
+            let used = u64::from_le_bytes(*used);
+            let (service, after) = part(after)?;
+            let (miner, after) = part(after)?;
+            rest = after;
+            let service = str::from_utf8(service).ok()?.to_owned();
+            let miner = Miner::load(miner, Limits::default())?;
+            miners.round = miners.round.max(used);
+            miners.services.insert(service, Kept { miner, used, was_known: true });
+        }
+        Some(miners)
+    }
+}
+
+/// Bytes with their length in front, and what is behind them.
+fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)
+}
