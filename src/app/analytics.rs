@@ -8,7 +8,7 @@ mod trends;
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 pub use outcomes::{CategoryOutcome, Outcomes, Overview, categories, overview};
-pub use patterns::{Seen, Wanted, patterns};
+pub use patterns::{Filter, Seen, patterns};
 pub use trends::{Metrics, Point, Trends, trends};
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 use crate::engine::{
     block::{
         Facts,
-        facts::{Cell, Dimension, Levels, hour},
+        facts::{Cell, Dimension, Levels, Wanted, hour},
     },
     query::TimeRange,
     record::{model::Level, timestamp::Timestamp},
@@ -30,6 +30,10 @@ pub const HOUR_MS: i64 = 3_600_000;
 
 /// So far back at the most.
 pub const MAX_HOURS: u32 = 24 * 92;
+
+/// What an answer is made of takes no more than this, as text; it is looked at after so many segments.
+const MAX_BYTES: usize = 12 << 20;
+const WEIGHED_EVERY: usize = 8;
 
 /// Groups of an answer.
 const MAX_GROUPS: usize = 100;
@@ -43,15 +47,26 @@ pub struct Collected {
     pub stats: Stats,
 }
 
-/// Collects the facts of the last hours, the current one among them.
-pub async fn collect(app: &App, reader: &Reader, last_hours: u32) -> Result<Collected, Error> {
+/// What is collected.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The last hours, the current one among them.
+    pub hours: u32,
+    pub dimensions: &'a [Dimension],
+    pub durations: bool,
+    /// Hours that need not be told apart.
+    pub step: u32,
+}
+
+/// Collects the facts that are asked for.
+pub async fn collect(app: &App, reader: &Reader, ask: Ask<'_>) -> Result<Collected, Error> {
     let began = app.clock.now_ms();
     let now = app.now();
     let last = hour(now);
-    let hours = last.saturating_sub(last_hours.clamp(1, MAX_HOURS) - 1)..=last;
+    let hours = last.saturating_sub(ask.hours.clamp(1, MAX_HOURS) - 1)..=last;
     let from = Timestamp::from_ms(i64::from(*hours.start()) * HOUR_MS);
     let range = TimeRange { start: from, end: now.max(from) };
-    let mut collecting = Collecting { reader, hours, facts: Facts::default() };
+    let mut collecting = Collecting { reader, ask, hours, facts: Facts::default(), added: 0, is_full: false };
     let mut stats = Stats::default();
     let mut unflushed = Facts::default();
     let count = |text: &[u8], _: &mut Stats| {
@@ -73,25 +88,43 @@ pub async fn collect(app: &App, reader: &Reader, last_hours: u32) -> Result<Coll
             None => stats.partial = true,
         }
     }
+    stats.partial |= collecting.is_full;
     stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
     Ok(Collected { facts: collecting.facts, from, to: range.end, stats })
 }
 
 struct Collecting<'a> {
     reader: &'a Reader,
+    ask: Ask<'a>,
     hours: RangeInclusive<u32>,
     facts: Facts,
+    added: usize,
+    is_full: bool,
 }
 
 impl Collecting<'_> {
+    /// Adds facts as the reader may see them; what does not fit is left out.
     fn add(&mut self, facts: &Facts) {
+        self.added += 1;
+        self.is_full |= self.added.is_multiple_of(WEIGHED_EVERY) && self.facts.weight() > MAX_BYTES;
+        if self.is_full {
+            return;
+        }
         let sees = |service: &str, category: &str| self.reader.sees_of(service, category);
         // Ids of patterns are shown by nothing but `patterns`, which sees to that itself.
         let shown = |of: Dimension, value: &str| match of {
             Dimension::Pattern => value.to_owned(),
             of => self.reader.shown_value(of.field(), value),
         };
-        self.facts.add(facts, &self.hours, sees, shown);
+        let wanted = Wanted {
+            sees,
+            category: |category: &str| self.reader.shown_value("category", category),
+            value: shown,
+            dimensions: self.ask.dimensions,
+            durations: self.ask.durations,
+            step: self.ask.step,
+        };
+        self.facts.add(facts, &self.hours, &wanted);
     }
 }
 

@@ -20,8 +20,8 @@ use crate::engine::{
 /// Logs of an answer where nothing is said.
 const SHOWN: usize = 100;
 
-/// Groups of an answer.
-const GROUPS: usize = 100;
+/// A quantile is within 1%: a threshold lies so far below it that nothing is missed.
+const BELOW: f64 = 0.98;
 
 /// Names of environments as they are stored.
 const ENVIRONMENTS: [&str; 4] = ["production", "staging", "development", "test"];
@@ -105,7 +105,7 @@ async fn find(
                 })
                 .collect();
             counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-            counts.truncate(asked.limit.unwrap_or(GROUPS));
+            counts.truncate(limit);
             Ok((Found::Counts(field.clone(), counts), found.stats))
         }
         Wants::Trend => {
@@ -135,7 +135,7 @@ async fn slowest(app: &App, reader: &Reader, filter: Filter, limit: usize) -> Re
             Number::Real(number) => number,
             Number::Whole(_) => None,
         });
-        and(timed, &format!("{field}:>={}", from.unwrap_or(0.0)))?
+        and(timed, &format!("{field}:>={}", from.unwrap_or(0.0) * BELOW))?
     };
     let page = search::search(app, reader, &Search::new(slow, Order::Newest, MAX_LIMIT)).await?;
     let mut rows: Vec<(f64, Stored)> = page.rows.into_iter().map(|row| (duration(&row.line), row)).collect();

@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// What the catalog says is taken for true for so long.
-const FRESH_MS: u64 = 15_000;
+const FRESH_MS: u64 = 60_000;
 
 /// Ids of a tenant that are read; of more, some are shown as they are stored.
-pub const MAX_KNOWN: usize = 20_000;
+pub const MAX_KNOWN: usize = 10_000;
 
 /// Tenants whose patterns an isolate keeps.
 const MAX_BOOKS: usize = 8;
@@ -45,6 +45,8 @@ struct State {
 #[derive(Debug, Default)]
 pub struct Book {
     services: HashMap<String, HashMap<PatternId, KnownPattern>>,
+    /// Where each id leads in the end.
+    heads: HashMap<String, HashMap<PatternId, PatternId>>,
     /// Templates of users, which win over those that were found.
     written: HashMap<String, Vec<(PatternId, Template)>>,
 }
@@ -134,46 +136,64 @@ impl Book {
             }
             book.services.entry(one.service.clone()).or_default().insert(one.id, one);
         }
+        let of_service = |(service, known): (&String, &HashMap<PatternId, KnownPattern>)| {
+            let heads = known.keys().map(|id| (*id, book.head(service, *id)));
+            (service.clone(), heads.collect::<HashMap<_, _>>())
+        };
+        let heads = book.services.iter().map(of_service).collect();
+        book.heads = heads;
+        book.hand_on();
         book
+    }
+
+    /// Follows an id to where it leads. A template that a user wrote is an end.
+    fn head(&self, service: &str, id: PatternId) -> PatternId {
+        let Some(known) = self.services.get(service) else { return id };
+        let mut at = id;
+        for _ in 0..MAX_STEPS {
+            let Some(one) = known.get(&at) else { break };
+            let next = match one.own.merged_into {
+                Some(into) => into,
+                None if one.own.template.is_some() => break,
+                None => self.written_for(service, &one.template).unwrap_or(one.leads_to),
+            };
+            if next == at || next == id || !known.contains_key(&next) {
+                break;
+            }
+            at = next;
+        }
+        at
+    }
+
+    /// What users said of a pattern that became more general holds for that, unless they said something of it.
+    fn hand_on(&mut self) {
+        for (service, heads) in &self.heads {
+            let Some(known) = self.services.get_mut(service) else { continue };
+            let mut said: Vec<(PatternId, PatternId, Own)> = heads
+                .iter()
+                .filter(|(id, head)| id != head)
+                .filter_map(|(id, head)| Some((*head, *id, known.get(id)?.own.clone())))
+                .filter(|(_, _, own)| own.merged_into.is_none() && !own.is_nothing())
+                .collect();
+            said.sort_by_key(|(head, id, _)| (*head, *id));
+            for (head, _, own) in said {
+                if let Some(head) = known.get_mut(&head).filter(|head| head.own.is_nothing()) {
+                    head.own = own;
+                }
+            }
+        }
     }
 
     /// The pattern that an id leads to by now.
     pub fn resolve(&self, service: &str, id: PatternId) -> Option<&KnownPattern> {
-        let known = self.services.get(service)?;
-        let mut at = known.get(&id)?;
-        for _ in 0..MAX_STEPS {
-            let next = match at.own.merged_into {
-                Some(into) => into,
-                None if at.leads_to != at.id => at.leads_to,
-                None => match self.written_for(service, &at.template) {
-                    Some(own) if own != at.id => own,
-                    _ => break,
-                },
-            };
-            match known.get(&next) {
-                Some(next) if next.id != id => at = next,
-                _ => break,
-            }
-        }
-        Some(at)
+        let head = self.heads.get(service)?.get(&id)?;
+        self.services.get(service)?.get(head)
     }
 
     /// The pattern whose template a user wrote so that it covers this text.
     fn written_for(&self, service: &str, text: &str) -> Option<PatternId> {
         let written = self.written.get(service)?;
         written.iter().find(|(_, template)| template.matches(text)).map(|(id, _)| *id)
-    }
-
-    /// Every pattern that something leads to, with its ids.
-    pub fn patterns(&self) -> Vec<(&KnownPattern, Vec<PatternId>)> {
-        let mut all: HashMap<(&str, PatternId), (&KnownPattern, Vec<PatternId>)> = HashMap::new();
-        for (service, known) in &self.services {
-            for id in known.keys() {
-                let Some(to) = self.resolve(service, *id) else { continue };
-                all.entry((service, to.id)).or_insert_with(|| (to, Vec::new())).1.push(*id);
-            }
-        }
-        all.into_values().collect()
     }
 
     pub fn get(&self, service: &str, id: PatternId) -> Option<&KnownPattern> {
@@ -317,7 +337,11 @@ pub async fn change(
             return Err(Error::invalid("invalid_parameter", "service", message));
         }
     };
-    let known = book.get(service, id).ok_or(Error::NotFound("pattern"))?;
+    // What leads on is no pattern of its own any more; but a merge is taken back where it was said.
+    let asked = book.get(service, id).ok_or(Error::NotFound("pattern"))?;
+    let head = book.resolve(service, id).unwrap_or(asked);
+    let known = if asked.own.merged_into.is_some() { asked } else { head };
+    let id = known.id;
     let Own { name, state, template, merged_into } = known.own.clone();
     let own = Own {
         name: change.name.unwrap_or(name),

@@ -85,6 +85,7 @@ async fn set(app: &App, stored: &Stored, account: Account) -> Result<Stored, Err
 async fn erase(app: &App, tenant: &Tenant) -> Result<Removed, Error> {
     for shard in app.shards_of(tenant) {
         app.shards.flush(&shard).await?;
+        app.shards.forget_patterns(&shard).await?;
     }
     let erased = app.catalog.erase(tenant).await?;
     app.events.erase(tenant).await?;

@@ -30,7 +30,7 @@ pub async fn patterns(patterns: &dyn Patterns) -> Result<(), Broken> {
     patterns.note(&a, &[high.clone(), low.clone(), one("web", 1, 1, "c")]).await?;
     patterns.note(&b, &[one("api", 1, 1, "d")]).await?;
     let all = vec![low, high.clone(), one("web", 1, 1, "c")];
-    same("they are listed by service and id", patterns.list(&a, 10).await?, all.clone())?;
+    same("those of one time are listed by service and id", patterns.list(&a, 10).await?, all.clone())?;
     same(
         "as many as are wanted",
         patterns.list(&a, 1).await?,

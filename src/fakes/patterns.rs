@@ -57,8 +57,11 @@ impl Patterns for FakePatterns {
 
     async fn list(&self, tenant: &Tenant, limit: usize) -> Result<Vec<KnownPattern>, PortError> {
         self.run("patterns.list", |table| {
-            let own = table.iter().filter(|((of, _, _), _)| of == tenant);
-            own.take(limit).map(|(_, one)| one.clone()).collect()
+            let mut all: Vec<KnownPattern> =
+                table.iter().filter(|((of, _, _), _)| of == tenant).map(|(_, one)| one.clone()).collect();
+            all.sort_by_key(|one| (one.own.is_nothing(), std::cmp::Reverse(one.first)));
+            all.truncate(limit);
+            all
         })
     }
 

@@ -128,6 +128,11 @@ impl Shards for FakeShards {
         self.running(shard)?.flush().await
     }
 
+    async fn forget_patterns(&self, shard: &ShardName) -> Result<(), PortError> {
+        self.inner.run(PART, "shards.forget_patterns", || Ok(()))?;
+        self.running(shard)?.forget_patterns()
+    }
+
     async fn state(&self, shard: &ShardName) -> Result<ShardState, PortError> {
         self.inner.run(PART, "shards.state", || Ok(()))?;
         Ok(self.running(shard)?.describe())

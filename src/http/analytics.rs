@@ -19,14 +19,14 @@ use crate::{
     app::{
         App, Reader,
         analytics::{
-            self, Collected, Group, GroupBy, HOUR_MS, MAX_HOURS, Metrics, Outcomes, Point, Seen, Wanted,
+            self, Ask, Collected, Filter, Group, GroupBy, HOUR_MS, MAX_HOURS, Metrics, Outcomes, Point, Seen,
             error_rate, share,
         },
         patterns,
     },
     engine::{
         auth::Principal,
-        block::facts::Levels,
+        block::facts::{Dimension, Levels},
         pattern::{self, PatternId},
         query::stat::interval_ms,
         record::model::Level,
@@ -59,7 +59,17 @@ pub(in crate::http) async fn summary(
     };
     let with_patterns = params.take_switch("includePatterns")?.unwrap_or(false);
     params.finish()?;
-    let collected = collect(&app, &reader, timeframe.hours).await?;
+    let mut dimensions = Vec::new();
+    if let GroupBy::Value(of) = by {
+        dimensions.push(of);
+    }
+    if with_patterns {
+        dimensions.push(Dimension::Pattern);
+    }
+    let durations = matches!(by, GroupBy::Service | GroupBy::Category);
+    let step = if with_patterns { 1 } else { timeframe.hours };
+    let ask = Ask { hours: timeframe.hours, dimensions: &dimensions, durations, step };
+    let collected = collect(&app, &reader, ask).await?;
     let summary = analytics::summary(&collected, by);
     let groups: Vec<Value> = summary.groups.iter().map(|one| group(one, summary.levels.total())).collect();
     let mut body = head(&collected, &timeframe.text);
@@ -68,7 +78,7 @@ pub(in crate::http) async fn summary(
     body.insert("groups".into(), groups.into());
     body.insert("truncated".into(), summary.truncated.into());
     if with_patterns {
-        let wanted = Wanted { limit: SUMMARY_PATTERNS, ..Wanted::default() };
+        let wanted = Filter { limit: SUMMARY_PATTERNS, ..Filter::default() };
         let (seen, _) = of_patterns(&app, &reader, &collected, &wanted).await?;
         body.insert("patterns".into(), seen.iter().map(pattern).collect::<Vec<_>>().into());
     }
@@ -94,8 +104,9 @@ pub(in crate::http) async fn patterns(
     let ignored = params.take_switch("includeIgnored")?.unwrap_or(false);
     let limit = params.take_number(&["limit"], 1, MAX_PATTERNS)?.unwrap_or(PATTERNS);
     params.finish()?;
-    let collected = collect(&app, &reader, timeframe.hours).await?;
-    let wanted = Wanted { category, service, levels, ignored, limit };
+    let ask = Ask { hours: timeframe.hours, dimensions: &[Dimension::Pattern], durations: false, step: 1 };
+    let collected = collect(&app, &reader, ask).await?;
+    let wanted = Filter { category, service, levels, ignored, limit };
     let (seen, truncated) = of_patterns(&app, &reader, &collected, &wanted).await?;
     let mut body = head(&collected, &timeframe.text);
     body.insert("data".into(), seen.iter().map(pattern).collect::<Vec<_>>().into());
@@ -149,12 +160,11 @@ pub(in crate::http) async fn change_pattern(
         template: said.template,
         merged_into: said.merge_into,
     };
+    admin::check_whole(&who)?;
     let known = patterns::change(&app, who.tenant(), (said.service.as_deref(), id), change)
         .await
         .map_err(|error| Error::of(&app, error))?;
-    let body = json!({
-        "pattern_id": known.id, "service": known.service, "pattern": patterns::shown(&known), "own": known.own,
-    });
+    let body = json!({ "pattern_id": known.id, "service": known.service, "own": known.own });
     Ok(json_answer(StatusCode::OK, &body))
 }
 
@@ -169,7 +179,7 @@ async fn of_patterns(
     app: &App,
     reader: &Reader,
     collected: &Collected,
-    wanted: &Wanted,
+    wanted: &Filter,
 ) -> Result<(Vec<Seen>, bool), Error> {
     analytics::patterns(app, reader, collected, wanted).await.map_err(|error| Error::of(app, error))
 }
@@ -209,7 +219,8 @@ pub(in crate::http) async fn trends(
             format!("expected at most {MAX_POINTS} points; ask for a shorter time or a longer interval");
         return Err(Error::invalid("invalid_parameter", "interval", message));
     }
-    let collected = collect(&app, &reader, timeframe.hours).await?;
+    let ask = Ask { hours: timeframe.hours, dimensions: &[], durations: metrics.performance, step: 1 };
+    let collected = collect(&app, &reader, ask).await?;
     let trends = analytics::trends(&collected, interval);
     let points: Vec<Value> = trends.points.iter().map(|one| point(one, metrics)).collect();
     let mut body = head(&collected, &timeframe.text);
@@ -224,7 +235,8 @@ pub(in crate::http) async fn overview(
     Extension(reader): Extension<Reader>,
     uri: Uri,
 ) -> Result<Response, Error> {
-    let (text, collected) = of_days(&app, &reader, &uri).await?;
+    let dimensions = [Dimension::Status, Dimension::Environment];
+    let (text, collected) = of_days(&app, &reader, &uri, &dimensions).await?;
     let overview = analytics::overview(&collected);
     let total = overview.levels.total();
     let groups = |groups: &[Group]| groups.iter().map(|one| group(one, total)).collect::<Vec<_>>();
@@ -255,7 +267,8 @@ pub(in crate::http) async fn categories(
     Extension(reader): Extension<Reader>,
     uri: Uri,
 ) -> Result<Response, Error> {
-    let (text, collected) = of_days(&app, &reader, &uri).await?;
+    let dimensions = [Dimension::Status, Dimension::Pattern];
+    let (text, collected) = of_days(&app, &reader, &uri, &dimensions).await?;
     let data: Vec<Value> = analytics::categories(&collected)
         .iter()
         .map(|one| {
@@ -294,17 +307,23 @@ fn take_timeframe(params: &mut Params, default: &str) -> Result<Timeframe, Error
 }
 
 /// Reads `days` and nothing else.
-async fn of_days(app: &App, reader: &Reader, uri: &Uri) -> Result<(String, Collected), Error> {
+async fn of_days(
+    app: &App,
+    reader: &Reader,
+    uri: &Uri,
+    dimensions: &[Dimension],
+) -> Result<(String, Collected), Error> {
     let mut params = Params::read(uri, app.now())?;
     let most = usize::try_from(MAX_HOURS / DAY_HOURS).unwrap_or(1);
     let days = params.take_number(&["days"], 1, most)?.unwrap_or(DEFAULT_DAYS);
     params.finish()?;
     let hours = u32::try_from(days).unwrap_or(1) * DAY_HOURS;
-    Ok((format!("{days}d"), collect(app, reader, hours).await?))
+    let ask = Ask { hours, dimensions, durations: true, step: 1 };
+    Ok((format!("{days}d"), collect(app, reader, ask).await?))
 }
 
-async fn collect(app: &App, reader: &Reader, hours: u32) -> Result<Collected, Error> {
-    analytics::collect(app, reader, hours).await.map_err(|error| Error::of(app, error))
+async fn collect(app: &App, reader: &Reader, ask: Ask<'_>) -> Result<Collected, Error> {
+    analytics::collect(app, reader, ask).await.map_err(|error| Error::of(app, error))
 }
 
 fn take_metrics(params: &mut Params) -> Result<Metrics, Error> {

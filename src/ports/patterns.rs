@@ -28,7 +28,7 @@ pub trait Patterns: Send + Sync {
     /// Notes ids and where they lead; of one that is known only that.
     async fn note(&self, tenant: &Tenant, patterns: &[KnownPattern]) -> Result<(), PortError>;
 
-    /// Those of a tenant, by service and id, at most so many.
+    /// Those of a tenant, at most so many: those of which something was said first, then the newest, by service and id.
     async fn list(&self, tenant: &Tenant, limit: usize) -> Result<Vec<KnownPattern>, PortError>;
 
     /// Says something of a pattern; whether it is there.

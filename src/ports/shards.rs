@@ -109,6 +109,9 @@ pub trait Shards: Send + Sync {
     async fn flush(&self, shard: &ShardName) -> Result<Flushed, PortError>;
 
     async fn state(&self, shard: &ShardName) -> Result<ShardState, PortError>;
+
+    /// Forgets what was learnt of messages.
+    async fn forget_patterns(&self, shard: &ShardName) -> Result<(), PortError>;
 }
 
 #[cfg(test)]

@@ -218,10 +218,10 @@ async fn ids_lead_on_when_a_template_becomes_more_general() {
     service.flush().await;
     let first = service.get("/api/v1/logs").await.ok()["data"][0].clone();
     assert_eq!(first["pattern"], "session opened for user ann by root");
-    service.world.turn_clock(20_000);
+    service.world.turn_clock(61_000);
     service.store_all(&["bob", "cid", "dan", "eve"].map(say)).await;
     service.flush().await;
-    service.world.turn_clock(20_000);
+    service.world.turn_clock(61_000);
     let rows = service.get("/api/v1/logs").await.ok();
     let rows = rows["data"].as_array().unwrap();
     let id = &rows[0]["pattern_id"];
@@ -240,7 +240,7 @@ async fn ids_lead_on_when_a_template_becomes_more_general() {
     service.world.shards.crash();
     service.store_all(&["fay"].map(say)).await;
     service.flush().await;
-    service.world.turn_clock(20_000);
+    service.world.turn_clock(61_000);
     let body = service.get("/analytics/patterns?service=auth").await.ok();
     assert_eq!((body["data"].as_array().unwrap().len(), &body["data"][0]["count"]), (1, &json!(6)), "{body}");
 }
@@ -391,4 +391,47 @@ async fn what_cannot_be_is_refused() {
         let answer = service.get(uri).await;
         assert_eq!((answer.status.as_u16(), answer.error().2.as_deref()), (400, Some(field)), "{uri}");
     }
+}
+
+#[tokio::test]
+async fn a_tenant_that_ends_leaves_no_message_behind() {
+    let service = access::unlimited();
+    let boss = service.tenant("acme").await;
+    service.post_as(&boss, "/logs", &log("api", "the secret plan is ready")).await.ok();
+    service
+        .post_as(&boss, "/admin/self-healing/actions", &json!({ "action": "execute", "actionId": "flush" }))
+        .await
+        .ok();
+    let shard = timberline::ports::ShardName {
+        tenant: timberline::engine::tenant::Tenant::parse("acme").unwrap(),
+        number: 0,
+    };
+    let kept = || {
+        service
+            .world
+            .shards
+            .log(&shard)
+            .table_names()
+            .iter()
+            .filter(|name| name.starts_with("patterns_"))
+            .count()
+    };
+    assert_eq!(kept(), 1);
+    service.call(Method::DELETE, "/admin/domains/acme.example.com?purge=true", &[], String::new()).await.ok();
+    assert_eq!(kept(), 0);
+}
+
+#[tokio::test]
+async fn a_flush_does_not_wait_for_what_is_told_of_patterns() {
+    let service = Service::new();
+    service.store(&log("api", "one and two")).await;
+    service.world.fail("patterns.note", false, 1);
+    service.flush().await;
+    assert_eq!(service.get("/analytics/patterns").await.ok()["data"][0]["first_seen"], Value::Null);
+    service.store(&log("api", "one and two")).await;
+    service.flush().await;
+    service.world.turn_clock(61_000);
+    let body = service.get("/analytics/patterns").await.ok();
+    assert_eq!((&body["data"][0]["pattern"], &body["data"][0]["count"]), (&json!("one and two"), &json!(2)));
+    assert!(body["data"][0]["first_seen"].is_string(), "what was not told comes again");
 }

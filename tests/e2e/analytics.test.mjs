@@ -94,6 +94,15 @@ describe("analytics", () => {
     assert.equal((await call(viewer, `/analytics/patterns/${one.pattern_id}`, { method: "PATCH", json: {} })).status, 403);
   });
 
+  test("a question in plain English is answered with its query", async () => {
+    const ask = (question) => call(t, "/api/v1/logs/ask", { json: { question } });
+    const { status, body } = await ask("errors in shop in the last 6 hours");
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.deepEqual([body.query, body.data.length, body.ignored], ["level:>=error service:shop", 4, []]);
+    assert.deepEqual((await ask("how many logs by service")).body.data[0], { service: "auth", count: 8 });
+    assertError(await ask("?"), 400, "unclear_question", "question");
+  });
+
   test("what cannot be is refused with the name of the parameter", async () => {
     for (const [path, field] of [["/analytics/summary?groupBy=colour", "groupBy"], ["/analytics/trends?interval=year", "interval"], ["/analytics/patterns?timeframe=soon", "timeframe"], ["/api/v1/metrics/overview?days=x", "days"]]) {
       assertError(await call(t, path), 400, "invalid_parameter", field);

@@ -71,6 +71,7 @@ const ROUTES = [
   { method: "GET", route: "/api/v1/histogram", status: 200 },
   { method: "GET", route: "/api/v1/facets", status: 200 },
   { method: "GET", route: "/api/v1/fields", status: 200 },
+  { method: "POST", route: "/api/v1/logs/ask", json: { question: "errors since yesterday" }, status: 200 },
   { method: "GET", route: "/api/v1/metrics/overview", status: 200 },
   { method: "GET", route: "/api/v1/metrics/categories", status: 200 },
   { method: "GET", route: "/analytics/summary", status: 200 },

@@ -126,7 +126,7 @@ pub struct CategoryOutcome {
     pub levels: Levels,
     pub error_rate: f64,
     pub outcomes: Outcomes,
-    /// Patterns of errors, and how many of them were not seen in the last hour of the range any more.
+    /// Patterns of errors, and how many of them were not seen in the last hour or two of the range any more.
     pub failing_patterns: u64,
     pub resolved_patterns: u64,
 }
@@ -152,7 +152,7 @@ pub fn categories(collected: &Collected) -> Vec<CategoryOutcome> {
         error_rate: error_rate(&levels),
         outcomes,
         failing_patterns: failing.len() as u64,
-        resolved_patterns: failing.values().filter(|seen| **seen < last).count() as u64,
+        resolved_patterns: failing.values().filter(|seen| **seen + 1 < last).count() as u64,
     };
     let mut outcomes: Vec<CategoryOutcome> = all.into_iter().map(outcome).collect();
     outcomes

@@ -20,7 +20,7 @@ const BY_HOUR: u32 = 48;
 
 /// Which patterns are wanted.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct Filter {
     pub category: Option<String>,
     pub service: Option<String>,
     pub levels: Vec<Level>,
@@ -59,7 +59,7 @@ pub async fn patterns(
     app: &App,
     reader: &Reader,
     collected: &Collected,
-    wanted: &Wanted,
+    wanted: &Filter,
 ) -> Result<(Vec<Seen>, bool), Error> {
     let known = patterns::of(app, reader.tenant()).await?;
     let mut counted: BTreeMap<(String, PatternId), Counted> = BTreeMap::new();

@@ -42,9 +42,14 @@ impl Shard {
             self.objects.put(&entry.key, segment.bytes).await?;
             entries.push(entry);
         }
-        self.tell(flush.mined).await?;
         self.catalog.add(&entries).await?;
-        let forgotten = self.forget(log, &miners);
+        // Rows are safe without it: what was not told stays untold, and comes again with the next flush.
+        let told = self.tell(flush.mined).await;
+        if let Err(error) = &told {
+            self.journal.error(&format!("patterns were not noted: {error}"));
+        }
+        let miners = told.is_ok().then_some(&miners);
+        let forgotten = self.forget(log, miners);
         self.state().stale |= forgotten.is_err();
         forgotten.map(|()| flushed)
     }

@@ -18,7 +18,7 @@ const KEYS_KEPT_MS: u64 = 10 * 60 * 1_000;
 
 impl Shard {
     /// Drops a flushed table, keeping its idempotency keys for a while. One transaction: no await.
-    pub(super) fn forget(&self, log: &Log, miners: &Miners) -> Result<(), PortError> {
+    pub(super) fn forget(&self, log: &Log, miners: Option<&Miners>) -> Result<(), PortError> {
         let now = self.clock.now_ms();
         let mut state = self.state();
         if !log.keys.is_empty() {
@@ -49,7 +49,9 @@ impl Shard {
         if let Some(counted) = logs.iter().find(|one| one.first_seq == log.first_seq) {
             flushed.add(&*self.log, log.first_seq, &counted.counts)?;
         }
-        self.keep_miners(log, miners)?;
+        if let Some(miners) = miners {
+            self.keep_miners(log, miners)?;
+        }
         self.log.drop_table(Table::Wal(log.first_seq))?;
         state.held.logs.retain(|one| one.first_seq != log.first_seq);
         Ok(())

@@ -46,6 +46,14 @@ impl Shard {
         self.log.append(table, wal::rows(1, &[miners.save()]))
     }
 
+    /// Forgets all of them, as a tenant's end asks.
+    pub fn forget_patterns(&self) -> Result<(), PortError> {
+        for table in self.log.tables()?.into_iter().filter(|table| matches!(table, Table::Patterns(_))) {
+            self.log.drop_table(table)?;
+        }
+        Ok(())
+    }
+
     /// Tells the catalog of patterns, and everybody of new ones above `INFO`.
     pub(super) async fn tell(&self, mined: Vec<Mined>) -> Result<(), PortError> {
         let tenant = &self.name.tenant;

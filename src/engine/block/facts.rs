@@ -30,6 +30,15 @@ const MAX_VALUES: usize = 400;
 /// Categories of a service; a sender may write what it likes there.
 const MAX_CATEGORIES: usize = 64;
 
+/// Categories that not everybody may see, which are never counted together with others.
+const APART: [&str; 2] = ["security", "audit"];
+
+/// Where categories are counted for which there is no room.
+const OTHER_CATEGORIES: &str = "(other)";
+
+/// Bytes that facts may take while rows are counted.
+const MAX_HELD_BYTES: usize = 4 << 20;
+
 /// Bytes of a segment's facts as JSON: they stand in a row of D1, with the summaries and the minutes.
 pub const MAX_BYTES: usize = 350_000;
 
@@ -91,6 +100,21 @@ pub struct Cell {
     /// `duration_ms` of the records that have one.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub durations: Option<Sketch>,
+}
+
+/// What of facts is put together, and how it is shown.
+#[derive(Debug)]
+pub struct Wanted<'a, S, C, V> {
+    /// Whether a service and category are wanted.
+    pub sees: S,
+    /// A category as it is shown.
+    pub category: C,
+    /// A value as it is shown.
+    pub value: V,
+    pub dimensions: &'a [Dimension],
+    pub durations: bool,
+    /// Hours that are counted together.
+    pub step: u32,
 }
 
 type Hours = BTreeMap<u32, Cell>;
@@ -178,15 +202,18 @@ impl Cell {
         }
     }
 
-    fn merge(&mut self, other: &Self, shown: impl Fn(Dimension, &str) -> String) {
+    fn merge<S, C, V: Fn(Dimension, &str) -> String>(&mut self, other: &Self, wanted: &Wanted<'_, S, C, V>) {
         self.levels.add(&other.levels);
-        for ((dimension, mine), theirs) in Dimension::ALL.into_iter().zip(&mut self.values).zip(&other.values)
-        {
+        let all = Dimension::ALL.into_iter().zip(&mut self.values).zip(&other.values);
+        for ((dimension, mine), theirs) in all.filter(|((of, _), _)| wanted.dimensions.contains(of)) {
             for (value, levels) in theirs {
-                let shown = if value.is_empty() { String::new() } else { shown(dimension, value) };
+                let shown = if value.is_empty() { String::new() } else { (wanted.value)(dimension, value) };
                 let is_room = mine.len() < MAX_VALUES || mine.contains_key(&shown);
                 mine.entry(if is_room { shown } else { String::new() }).or_default().add(levels);
             }
+        }
+        if !wanted.durations {
+            return;
         }
         if let Some(theirs) = &other.durations {
             match &mut self.durations {
@@ -237,7 +264,7 @@ impl Cell {
 
     /// About its bytes as JSON.
     fn weight(&self) -> usize {
-        let values = self.values.iter().flatten().map(|(name, _)| name.len() + 20).sum::<usize>();
+        let values = self.values.iter().flatten().map(|(name, _)| json_bytes(name) + 24).sum::<usize>();
         60 + values + self.durations.as_ref().map_or(0, Sketch::weight)
     }
 }
@@ -257,7 +284,11 @@ impl Facts {
             fields.component,
             fields.endpoint,
             fields.status.map(|status| status.to_string()),
-            release.and_then(Value::as_str).map(str::to_owned),
+            release.and_then(|release| match release {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            }),
             fields.pattern_id,
         ];
         let counted = Counted {
@@ -276,8 +307,9 @@ impl Facts {
         }
         let Some(categories) = self.cells.get_mut(service) else { return };
         let is_new = !categories.contains_key(category);
-        let is_room = categories.len() < MAX_CATEGORIES && category.len() <= MAX_VALUE_BYTES;
-        let category = if is_new && !is_room { "" } else { category };
+        let is_room = categories.len() < MAX_CATEGORIES && category.len() <= MAX_VALUE_BYTES
+            || APART.iter().any(|apart| category.eq_ignore_ascii_case(apart));
+        let category = if is_new && !is_room { OTHER_CATEGORIES } else { category };
         if !categories.contains_key(category) {
             categories.insert(category.to_owned(), Hours::new());
         }
@@ -286,24 +318,23 @@ impl Facts {
         }
     }
 
-    /// Adds those of other facts that are of these hours and that `sees` lets through by service and category; values
-    /// come as `shown` gives them.
-    pub fn add(
-        &mut self,
-        other: &Self,
-        hours: &RangeInclusive<u32>,
-        sees: impl Fn(&str, &str) -> bool,
-        shown: impl Fn(Dimension, &str) -> String,
-    ) {
+    /// Adds those of other facts that are of these hours; see `Wanted`.
+    pub fn add<S, C, V>(&mut self, other: &Self, hours: &RangeInclusive<u32>, wanted: &Wanted<'_, S, C, V>)
+    where
+        S: Fn(&str, &str) -> bool,
+        C: Fn(&str) -> String,
+        V: Fn(Dimension, &str) -> String,
+    {
         for (service, categories) in &other.cells {
             for (category, theirs) in categories {
-                if !sees(service, category) {
+                if !(wanted.sees)(service, category) {
                     continue;
                 }
+                let category = (wanted.category)(category);
+                let mine = self.cells.entry(service.clone()).or_default().entry(category).or_default();
                 for (hour, cell) in theirs.range(hours.clone()) {
-                    let mine =
-                        self.cells.entry(service.clone()).or_default().entry(category.clone()).or_default();
-                    mine.entry(*hour).or_default().merge(cell, &shown);
+                    let step = wanted.step.max(1);
+                    mine.entry(hour / step * step).or_default().merge(cell, wanted);
                 }
             }
         }
@@ -320,8 +351,17 @@ impl Facts {
 
     /// Makes them so few that they fit in `MAX_BYTES`; nothing is left when even the bare counts do not.
     pub fn fit(&mut self) {
+        self.fit_in(MAX_BYTES);
+    }
+
+    /// Makes room for more rows, where it is needed.
+    pub(super) fn make_room(&mut self) {
+        self.fit_in(MAX_HELD_BYTES);
+    }
+
+    fn fit_in(&mut self, bytes: usize) {
         let mut most = MAX_VALUES / 2;
-        while self.weight() > MAX_BYTES {
+        while self.weight() > bytes {
             if most == 0 {
                 self.cells.clear();
                 return;
@@ -344,13 +384,25 @@ impl Facts {
     /// About their bytes as JSON, which is about what they take in memory too.
     pub fn weight(&self) -> usize {
         let of_category = |(name, hours): (&String, &Hours)| {
-            name.len() + 6 + hours.values().map(Cell::weight).sum::<usize>()
+            json_bytes(name) + 6 + hours.values().map(Cell::weight).sum::<usize>()
         };
         self.cells
             .iter()
-            .map(|(name, categories)| name.len() + 6 + categories.iter().map(of_category).sum::<usize>())
+            .map(|(name, categories)| {
+                json_bytes(name) + 6 + categories.iter().map(of_category).sum::<usize>()
+            })
             .sum()
     }
+}
+
+/// The bytes of a text as JSON, without its quotes.
+fn json_bytes(text: &str) -> usize {
+    let of = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(of).sum()
 }
 
 /// Hours since the epoch.
@@ -417,3 +469,6 @@ impl<'s, 'a> Columns<'s, 'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,6 +180,7 @@ impl Writer {
         for (nth, row) in (0..).zip(rows) {
             self.footer.facts.count(row, &counted.take(nth));
         }
+        self.footer.facts.make_room();
         self.templates.resize_with(self.shredder.columns.len(), Interner::default);
         self.filters.resize_with(self.shredder.columns.len(), Vec::new);
         let left = self.template_room.clone();

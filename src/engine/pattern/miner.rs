@@ -43,6 +43,8 @@ pub struct News {
     pub id: PatternId,
     pub pattern: PatternId,
     pub template: String,
+    /// It is a pattern of its own, and nothing that leads to it was told before.
+    pub is_new: bool,
 }
 
 #[derive(Clone)]
@@ -253,6 +255,7 @@ impl Miner {
                         id: PatternId(*id),
                         pattern: PatternId(pattern),
                         template: template.clone(),
+                        is_new: false,
                     });
                 }
             }
@@ -323,7 +326,8 @@ impl Miner {
         if item.told != item.pattern && self.leaving.len() < self.limits.news {
             let bucket = self.buckets.get(&item.frame);
             if let Some(of) = bucket.and_then(|b| b.patterns.iter().find(|p| p.id.0 == item.pattern)) {
-                let news = News { id: PatternId(id), pattern: of.id, template: of.template.clone() };
+                let news =
+                    News { id: PatternId(id), pattern: of.id, template: of.template.clone(), is_new: false };
                 self.leaving.push(news);
             }
         }
@@ -377,21 +381,35 @@ impl Miner {
         self.patterns.get(*self.places.get(&pattern)?)
     }
 
-    /// What the catalog does not know yet.
-    pub fn news(&mut self) -> Vec<News> {
+    /// What the catalog does not know yet, at most so much: patterns before what only leads to one. The rest comes the
+    /// next time.
+    pub fn news(&mut self, most: usize) -> Vec<News> {
         self.patterns();
-        let mut news = std::mem::take(&mut self.leaving);
         let mut ids: Vec<u64> =
             self.items.iter().filter(|(_, item)| item.told != item.pattern).map(|(id, _)| *id).collect();
-        ids.sort_unstable();
+        ids.sort_unstable_by_key(|id| (self.items.get(id).map(|item| item.pattern) != Some(*id), *id));
+        let mut news = Vec::new();
         for id in ids {
-            let Some(item) = self.items.get_mut(&id) else { continue };
-            item.told = item.pattern;
-            let Some(pattern) = self.places.get(&item.pattern).and_then(|at| self.patterns.get(*at)) else {
-                continue;
-            };
-            news.push(News { id: PatternId(id), pattern: pattern.id, template: pattern.template.clone() });
+            if news.len() >= most {
+                break;
+            }
+            let Some(pattern) = self.resolve(PatternId(id)) else { continue };
+            let told = |form: &PatternId| self.items.get(&form.0).is_some_and(|item| item.told != 0);
+            let is_new = pattern.id.0 == id && !pattern.forms.iter().any(told);
+            news.push(News {
+                id: PatternId(id),
+                pattern: pattern.id,
+                template: pattern.template.clone(),
+                is_new,
+            });
         }
+        for one in &news {
+            if let Some(item) = self.items.get_mut(&one.id.0) {
+                item.told = one.pattern.0;
+            }
+        }
+        let room = most.saturating_sub(news.len()).min(self.leaving.len());
+        news.extend(self.leaving.drain(..room));
         news
     }
 

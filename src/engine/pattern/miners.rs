@@ -8,7 +8,7 @@ use super::{Limits, Miner, News, Pattern, PatternId};
 const MAX_SERVICES: usize = 48;
 
 /// Of the state as bytes; services that were heard of last come first.
-const MAX_SAVED_BYTES: usize = 2 << 20;
+const MAX_SAVED_BYTES: usize = 8 << 20;
 
 const VERSION: u8 = 1;
 
@@ -85,28 +85,30 @@ impl Miners {
         self.services.get(service)?.miner.resolve(id)
     }
 
-    /// What was not told before; ends the round.
-    pub fn news(&mut self) -> Vec<ServiceNews> {
+    /// What was not told before, at most so much of a service and of all; ends the round.
+    pub fn news(&mut self, of_one: usize, of_all: usize) -> Vec<ServiceNews> {
         let round = self.round;
-        let heard = self.services.iter_mut().filter(|(_, kept)| kept.used == round);
-        let news: Vec<ServiceNews> = heard
-            .map(|(service, kept)| ServiceNews {
-                service: service.clone(),
-                was_known: kept.was_known,
-                news: kept.miner.news(),
-            })
-            .filter(|one| !one.news.is_empty())
-            .collect();
+        let mut room = of_all;
+        let mut all = Vec::new();
+        for (service, kept) in self.services.iter_mut().filter(|(_, kept)| kept.used == round) {
+            let news = kept.miner.news(of_one.min(room));
+            room -= news.len().min(room);
+            if !news.is_empty() {
+                all.push(ServiceNews { service: service.clone(), was_known: kept.was_known, news });
+            }
+        }
         self.fit();
-        news
+        all
     }
 
+    /// Lets go the services that were not heard of for the longest time, where there are too many.
     fn fit(&mut self) {
-        while self.services.len() > self.most {
-            let oldest = self.services.iter().min_by_key(|(_, kept)| kept.used).map(|(name, _)| name.clone());
-            if oldest.and_then(|name| self.services.remove(&name)).is_none() {
-                break;
-            }
+        let Some(over) = self.services.len().checked_sub(self.most).filter(|over| *over > 0) else { return };
+        let mut by_use: Vec<(u64, String)> =
+            self.services.iter().map(|(name, kept)| (kept.used, name.clone())).collect();
+        by_use.sort_unstable();
+        for (_, name) in by_use.into_iter().take(over) {
+            self.services.remove(&name);
         }
     }
 
@@ -138,7 +140,7 @@ impl Miners {
         for (service, kept) in services {
             let miner = kept.miner.save();
             if out.len() + miner.len() > MAX_SAVED_BYTES {
-                break;
+                continue;
             }
             out.extend_from_slice(&kept.used.to_le_bytes());
             for part in [service.as_bytes(), &miner] {

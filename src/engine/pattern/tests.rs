@@ -278,7 +278,7 @@ struct Catalog(HashMap<PatternId, News>);
 
 impl Catalog {
     fn read(&mut self, miner: &mut Miner) {
-        self.0.extend(miner.news().into_iter().map(|news| (news.id, news)));
+        self.0.extend(miner.news(usize::MAX).into_iter().map(|news| (news.id, news)));
     }
 
     fn of(&self, id: PatternId) -> &News {
@@ -484,12 +484,12 @@ proptest! {
         for (_, message) in messages(FAMILIES[family], each, 5) {
             miner.learn(&message, 1);
         }
-        miner.news();
+        miner.news(usize::MAX);
         let saved = miner.save();
         let mut loaded = Miner::load(&saved, Limits::default()).unwrap();
         prop_assert_eq!(loaded.patterns(), miner.patterns());
         prop_assert_eq!(loaded.save(), saved.clone());
-        prop_assert_eq!(loaded.news(), Vec::new());
+        prop_assert_eq!(loaded.news(usize::MAX), Vec::new());
         for cut in 0..saved.len().min(200) {
             if let Some(mut miner) = Miner::load(&saved[..cut], Limits::default()) {
                 miner.patterns();
@@ -530,7 +530,7 @@ fn ever_different_messages_do_not_fill_the_memory() {
     }
     assert!(most <= Limits::default().forms + 64, "{most}");
     assert!(bytes < 1_000_000, "{bytes}");
-    assert!(miner.news().len() <= Limits::default().news + Limits::default().forms);
+    assert!(miner.news(usize::MAX).len() <= Limits::default().news + Limits::default().forms);
 }
 
 #[test]

@@ -32,7 +32,7 @@ async fn object(request: Request) -> Result<Map<String, Value>, Error> {
 }
 
 /// What is the whole tenant's is nothing for a key of some services.
-fn check_whole(who: &Principal) -> Result<(), Error> {
+pub(in crate::http) fn check_whole(who: &Principal) -> Result<(), Error> {
     if who.services().is_none() { Ok(()) } else { Err(Error::OTHER_SERVICE) }
 }
 

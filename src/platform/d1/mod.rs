@@ -105,12 +105,12 @@ impl D1Catalog {
         condition: &str,
         more: &[JsValue],
     ) -> Result<D1PreparedStatement, worker::Error> {
-        let (services, rollup, facts) = (
-            serde_json::to_string(&entry.services)?,
-            serde_json::to_string(&entry.rollup.as_deref())?,
-            serde_json::to_string(&entry.facts.as_deref())?,
-        );
-        if services.len() + rollup.len() + facts.len() > MAX_ROW_BYTES {
+        let (services, rollup) =
+            (serde_json::to_string(&entry.services)?, serde_json::to_string(&entry.rollup.as_deref())?);
+        // Without them answers are partial; without its row the segment would be lost.
+        let facts = Some(serde_json::to_string(&entry.facts.as_deref())?)
+            .filter(|facts| services.len() + rollup.len() + facts.len() <= MAX_ROW_BYTES);
+        if services.len() + rollup.len() > MAX_ROW_BYTES {
             return Err(format!("the catalog row of {} is over {MAX_ROW_BYTES} bytes", entry.key).into());
         }
         let sql = format!(
@@ -137,7 +137,7 @@ impl D1Catalog {
             optional(entry.filters_offset),
             optional(entry.words_bytes),
             number(entry.anonymised.into()),
-            facts.into(),
+            facts.map_or(JsValue::NULL, Into::into),
         ];
         values.extend_from_slice(more);
         self.statement(&sql, &values)

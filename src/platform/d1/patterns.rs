@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// D1 takes texts of 2 MB.
+const MAX_LIST_BYTES: usize = 500_000;
+
 #[derive(Deserialize)]
 struct PatternRow {
     service: String,
@@ -42,6 +45,22 @@ impl PatternRow {
     }
 }
 
+/// Puts values of JSON into lists that a statement takes.
+fn lists(rows: impl Iterator<Item = String>) -> Vec<String> {
+    let mut lists: Vec<String> = Vec::new();
+    for row in rows {
+        match lists.last_mut().filter(|list| list.len() + row.len() < MAX_LIST_BYTES) {
+            Some(list) => {
+                list.push(',');
+                list.push_str(&row);
+            }
+            None => lists.push(format!("[{row}")),
+        }
+    }
+    lists.iter_mut().for_each(|list| list.push(']'));
+    lists
+}
+
 #[async_trait]
 impl Patterns for D1Catalog {
     async fn note(&self, tenant: &Tenant, patterns: &[KnownPattern]) -> Result<(), PortError> {
@@ -50,22 +69,19 @@ impl Patterns for D1Catalog {
         }
         let work = async {
             let rows = patterns.iter().map(|one| {
-                serde_json::json!([
-                    one.service,
-                    one.id,
-                    one.leads_to,
-                    one.template,
-                    one.level as usize,
-                    one.first.as_ms()
-                ])
+                let (level, first) = (one.level as usize, one.first.as_ms());
+                serde_json::json!([one.service, one.id, one.leads_to, one.template, level, first]).to_string()
             });
-            let rows = serde_json::to_string(&rows.collect::<Vec<_>>())?;
             let sql = "INSERT INTO patterns (tenant, service, id, leads_to, template, level, first_ms) \
                        SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
                        FROM json_each(?2) WHERE true \
                        ON CONFLICT (tenant, service, id) DO UPDATE SET leads_to = excluded.leads_to, \
                        template = excluded.template";
-            self.run(vec![self.statement(sql, &[tenant.as_str().into(), rows.into()])?]).await.map(|_| ())
+            let mut statements = Vec::new();
+            for list in lists(rows) {
+                statements.push(self.statement(sql, &[tenant.as_str().into(), list.into()])?);
+            }
+            self.run(statements).await.map(|_| ())
         };
         SendFuture::new(port(work)).await
     }
@@ -73,7 +89,7 @@ impl Patterns for D1Catalog {
     async fn list(&self, tenant: &Tenant, most: usize) -> Result<Vec<KnownPattern>, PortError> {
         let work = async {
             let sql = "SELECT service, id, leads_to, template, level, first_ms, own FROM patterns \
-                       WHERE tenant = ?1 ORDER BY service, id LIMIT ?2";
+                       WHERE tenant = ?1 ORDER BY own IS NULL, first_ms DESC, service, id LIMIT ?2";
             let rows: Vec<PatternRow> = self.select(sql, &[tenant.as_str().into(), limit(most)]).await?;
             rows.into_iter().map(PatternRow::pattern).collect()
         };

@@ -104,4 +104,8 @@ impl Shards for ShardStubs {
     async fn state(&self, shard: &ShardName) -> Result<ShardState, PortError> {
         SendFuture::new(self.ask(shard, path::STATE, Vec::new())).await
     }
+
+    async fn forget_patterns(&self, shard: &ShardName) -> Result<(), PortError> {
+        SendFuture::new(self.ask(shard, path::FORGET_PATTERNS, Vec::new())).await
+    }
 }

@@ -40,6 +40,7 @@ mod path {
     pub(super) const OBSERVE: &str = "/observe";
     pub(super) const UNFLUSHED: &str = "/unflushed";
     pub(super) const FLUSH: &str = "/flush";
+    pub(super) const FORGET_PATTERNS: &str = "/forget-patterns";
     pub(super) const STATE: &str = "/state";
     #[cfg(feature = "contract")]
     pub(super) const CONTRACT: &str = "/contract";

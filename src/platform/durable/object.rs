@@ -68,6 +68,7 @@ impl DurableObject for ShardObject {
                 }
             }
             path::FLUSH => answer(shard.flush().await),
+            path::FORGET_PATTERNS => answer(shard.forget_patterns()),
             path::STATE => answer(Ok(shard.describe())),
             _ => Response::error("a shard has no such path", 404),
         }

@@ -1,0 +1,163 @@
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::*;
+use crate::engine::{
+    block::{SegmentId, rows::Row, segment},
+    record::row::RowHead,
+};
+
+const HOUR: i64 = 3_600_000;
+
+fn line(n: i64, more: &Value) -> Vec<u8> {
+    let time = Timestamp::from_ms(n * HOUR / 4);
+    let level = if n % 3 == 0 { "ERROR" } else { "INFO" };
+    let service = if n % 2 == 0 { "api" } else { "web" };
+    let mut row = json!({
+        "id": Uuid::from_u128(n.unsigned_abs().into()), "timestamp": time, "received_at": time, "service": service,
+        "level": level, "message": "m",
+    });
+    for (name, value) in more.as_object().unwrap() {
+        row[name] = value.clone();
+    }
+    serde_json::to_vec(&row).unwrap()
+}
+
+fn row(line: &[u8]) -> Row<'_> {
+    Row { head: RowHead::parse(line).unwrap(), line }
+}
+
+fn id() -> SegmentId {
+    SegmentId {
+        tenant: "t".into(),
+        class: "standard".into(),
+        shard: 0,
+        first_seq: 1,
+        last_seq: 1,
+        part: 0,
+        generation: 0,
+        merged: None,
+    }
+}
+
+#[test]
+fn a_segment_counts_its_rows_as_they_are_counted_one_by_one() {
+    let lines: Vec<Vec<u8>> = (0..200)
+        .map(|n| {
+            line(n, &json!({
+                "environment": if n % 5 == 0 { "staging" } else { "production" }, "component": "c",
+                "endpoint": format!("/{}", n % 7), "category": if n % 2 == 0 { "billing" } else { "database" },
+                "status": if n % 4 == 0 { json!(200) } else { json!("done") }, "duration_ms": n as f64 / 3.0,
+                "pattern_id": format!("{:016x}", n % 6), "metadata": { "release": format!("1.{}", n % 2) },
+            }))
+        })
+        // Rows with a weight, without fields, and of another shape.
+        .chain((200..240).map(|n| line(n, &json!({ "sample_rate": 10, "metadata": { "release": 7, "x": n } }))))
+        .collect();
+    let mut expected = Facts::default();
+    lines.iter().for_each(|line| expected.count_row(&row(line)));
+    let segment = segment::write(id(), lines.iter().map(|line| row(line)).collect()).unwrap().unwrap();
+    assert!(segment.footer.facts == expected, "a block counts otherwise than its rows");
+    let total: u64 = expected.iter().map(|(_, _, _, cell)| cell.levels.total()).sum();
+    assert_eq!(total, 200 + 40 * 10);
+    let text = serde_json::to_string(&expected).unwrap();
+    assert!(serde_json::from_str::<Facts>(&text).unwrap() == expected, "{text}");
+    assert!(
+        text.len() < 2 * expected.weight() && expected.weight() < 2 * text.len(),
+        "{} {}",
+        text.len(),
+        expected.weight()
+    );
+    let statuses: u64 = expected
+        .iter()
+        .filter_map(|(_, _, _, cell)| cell.values(Dimension::Status).get("200"))
+        .map(Levels::total)
+        .sum();
+    assert_eq!(statuses, 50);
+}
+
+#[test]
+fn rows_that_are_not_taken_apart_are_counted_too() {
+    // Written otherwise than it would be stored, so that the block is written as lines.
+    let text = String::from_utf8(line(1, &json!({ "environment": "x" }))).unwrap().replace(',', ", ");
+    let segment = segment::write(id(), vec![row(text.as_bytes())]).unwrap().unwrap();
+    let cells: Vec<_> = segment.footer.facts.iter().collect();
+    assert_eq!(cells.len(), 1);
+    assert_eq!(cells[0].3.values(Dimension::Environment).get("x").map(Levels::total), Some(1));
+}
+
+#[test]
+fn what_is_too_much_is_counted_together_and_levels_stay_exact() {
+    let mut facts = Facts::default();
+    for n in 0..6_000 {
+        let line = line(
+            n % 40,
+            &json!({ "endpoint": format!("/{}/{}", "x".repeat(60), n), "component": format!("c{n}") }),
+        );
+        facts.count_row(&row(&line));
+    }
+    facts.fit();
+    assert!(facts.weight() <= MAX_BYTES);
+    assert!(serde_json::to_string(&facts).unwrap().len() <= 2 * MAX_BYTES);
+    let total: u64 = facts.iter().map(|(_, _, _, cell)| cell.levels.total()).sum();
+    assert_eq!(total, 6_000);
+    for (_, _, _, cell) in facts.iter() {
+        let told: u64 = cell.values(Dimension::Endpoint).values().map(Levels::total).sum();
+        assert!(told == 0 || told == cell.levels.total());
+    }
+    // Even the bare counts may be too many; then nothing is known.
+    let mut facts = Facts::default();
+    for n in 0..12_000_i64 {
+        let line = line(n * 4, &json!({}));
+        facts.count_row(&row(&line));
+    }
+    facts.fit();
+    assert!(!facts.is_known());
+}
+
+#[test]
+fn hours_and_categories_that_are_not_wanted_are_left_out() {
+    let mut facts = Facts::default();
+    for n in 0..40 {
+        let category = if n % 4 == 0 { "security" } else { "billing" };
+        facts.count_row(&row(&line(
+            n,
+            &json!({ "category": category, "component": format!("jane-{}", n % 3) }),
+        )));
+    }
+    let mut seen = Facts::default();
+    let wanted = Wanted {
+        sees: |service: &str, category: &str| service == "api" && category != "security",
+        category: |category: &str| category.to_owned(),
+        value: |_: Dimension, value: &str| value.replace("jane", "[NAME]"),
+        dimensions: &[Dimension::Component],
+        durations: false,
+        step: 1,
+    };
+    seen.add(&facts, &(2..=3), &wanted);
+    let cells: Vec<_> = seen
+        .iter()
+        .map(|(service, category, hour, cell)| (service, category, hour, cell.levels.total()))
+        .collect();
+    assert_eq!(cells, [("api", "billing", 2, 1), ("api", "billing", 3, 1)]);
+    assert!(seen.iter().all(|(_, _, _, cell)| {
+        cell.values(Dimension::Component).keys().all(|name| name.starts_with("[NAME]"))
+    }));
+}
+
+#[test]
+fn a_sender_cannot_make_categories_without_end() {
+    let mut facts = Facts::default();
+    for n in 0..200 {
+        facts.count_row(&row(&line(0, &json!({ "category": format!("c{n}") }))));
+    }
+    facts.count_row(&row(&line(0, &json!({ "category": "Security" }))));
+    let categories = facts.cells.get("api").unwrap();
+    assert!(
+        categories.len() <= MAX_CATEGORIES + 2
+            && categories.contains_key("Security")
+            && !categories.contains_key("")
+    );
+    let total: u64 = facts.iter().map(|(_, _, _, cell)| cell.levels.total()).sum();
+    assert_eq!(total, 201);
+}
