@@ -191,7 +191,7 @@ async fn patterns_are_counted_found_and_shown() {
         assert!(rows.iter().all(|row| row["pattern_id"] == id && row["pattern"] == charged["pattern"]));
         let lines =
             service.get("/api/v1/logs/export?fields=pattern_id,pattern,message&service=api").await.text;
-        let of = |line: &&str| line.contains(id);
+        let of = |line: &&str| line.contains(id) && line.contains("\"pattern\":\"charged card");
         assert_eq!(json!(lines.lines().filter(of).count()), charged["count"]);
         let one = service.get(&format!("/api/v1/logs/{}", rows[0]["id"].as_str().unwrap())).await.ok();
         assert_eq!(one["pattern_id"], id);

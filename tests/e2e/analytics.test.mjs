@@ -67,8 +67,10 @@ describe("analytics", () => {
     const found = async (id) => (await get(t, `/api/v1/logs?q=pattern_id:${id}`)).data.map(({ pattern }) => pattern);
     assert.deepEqual(await found(now.pattern_id), Array(7).fill("disk <*> is full"));
     assert.ok((await found(old)).length >= 1);
+    await store(t, [{ service: "late", level: "WARN", message: "a fan has stopped" }]);
+    await flush(t);
     const events = (await get(t, "/admin/events")).data.filter(({ rule }) => rule === "new-pattern");
-    assert.deepEqual(events.map(({ service, message }) => [service, message]), [["late", "disk <*> is full"]]);
+    assert.deepEqual(events.map(({ service, message }) => [service, message]), [["late", "a fan has stopped"]]);
   });
 
   test("users name, pin, ignore, merge and write patterns", async () => {

@@ -102,9 +102,9 @@ fn end(app: &App, chunk: Result<Bytes, crate::app::Error>, is_csv: bool) -> Vec<
 #[error("the export could not be finished")]
 struct Broken;
 
-/// The stored name of a field; `metadata` is all of it.
+/// The stored name of a field; `metadata` is all of it, and `pattern` is the text that a row is shown with.
 fn field(name: &str) -> Result<String, Error> {
-    if name == "metadata" {
+    if matches!(name, "metadata" | "pattern") {
         return Ok(name.to_owned());
     }
     match Field::named(name) {
