@@ -125,7 +125,7 @@ async fn slowest(app: &App, reader: &Reader, filter: Filter, limit: usize) -> Re
         .first()
         .and_then(|(_, states)| states.first())
         .map_or(0, |state| whole(state.result()));
-    let slow = if there as usize <= MAX_LIMIT {
+    let slow = if there <= MAX_LIMIT as u64 {
         timed
     } else {
         let above = 1.0 - ratio(limit, there);

@@ -292,7 +292,7 @@ fn zigzag(number: i32) -> u128 {
 
 fn unzigzag(code: u128) -> Option<i32> {
     let magnitude = i32::try_from(code.div_ceil(2)).ok()?;
-    Some(if code % 2 == 0 { magnitude } else { -magnitude })
+    Some(if code.is_multiple_of(2) { magnitude } else { -magnitude })
 }
 
 /// Writes a number five bits a character, the lowest first; the sixth bit says that more follow.

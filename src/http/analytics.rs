@@ -115,6 +115,10 @@ pub(in crate::http) async fn patterns(
 }
 
 /// What is said of a pattern. What is absent stays as it is.
+#[allow(
+    clippy::option_option,
+    reason = "a null takes something back, which is not the same as saying nothing"
+)]
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Said {
@@ -128,7 +132,8 @@ struct Said {
     merge_into: Option<Option<PatternId>>,
 }
 
-/// A `null` takes something back, which is not the same as saying nothing.
+/// What is there, if only a `null`.
+#[allow(clippy::option_option, reason = "as above")]
 fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

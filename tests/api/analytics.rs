@@ -25,7 +25,7 @@ fn records() -> Vec<Value> {
                 "category": CATEGORIES[(n % 3) as usize], "timestamp": NOW_MS - n * HOUR / 60,
                 "environment": if n % 5 == 0 { "staging" } else { "production" }, "component": format!("c{}", n % 2),
                 "endpoint": format!("/orders/{n}"), "status": if n % 9 == 0 { 503 } else { 200 },
-                "duration_ms": (n * 37 % 500) as f64,
+                "duration_ms": n * 37 % 500,
             })
         })
         .collect()

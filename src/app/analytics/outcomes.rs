@@ -49,10 +49,9 @@ impl Outcomes {
     fn note(&mut self, status: &str, count: u64) {
         let slot = match status.parse::<i64>() {
             Ok(code) if (0..400).contains(&code) => &mut self.good,
-            Ok(_) => &mut self.bad,
             Err(_) if GOOD.iter().any(|name| status.eq_ignore_ascii_case(name)) => &mut self.good,
             Err(_) if OPEN.iter().any(|name| status.eq_ignore_ascii_case(name)) => &mut self.open,
-            Err(_) => &mut self.bad,
+            _ => &mut self.bad,
         };
         *slot = slot.saturating_add(count);
     }

@@ -450,12 +450,12 @@ impl Cursor {
 }
 
 impl<'s, 'a> Columns<'s, 'a> {
-    pub(super) fn new(shredder: &Shredder, shredded: &'s Shredded<'a>) -> Self {
+    pub(super) fn new(of: &Shredder, shredded: &'s Shredded<'a>) -> Self {
         Self {
             shredded,
-            category: Cursor::new(shredder, &["category"]),
-            values: Dimension::ALL.map(|dimension| Cursor::new(shredder, dimension.path())),
-            duration: Cursor::new(shredder, &["duration_ms"]),
+            category: Cursor::new(of, &["category"]),
+            values: Dimension::ALL.map(|dimension| Cursor::new(of, dimension.path())),
+            duration: Cursor::new(of, &["duration_ms"]),
         }
     }
 

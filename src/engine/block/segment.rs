@@ -173,7 +173,9 @@ impl Writer {
     fn write_block(&mut self, rows: &[Row<'_>], meta: &mut BlockMeta) -> Result<(), Corrupt> {
         // What is not JSON as it is stored, or has more shapes than a footer can take.
         let Ok(shredded) = self.shredder.shred(rows.iter().map(|row| row.line)) else {
-            rows.iter().for_each(|row| self.footer.facts.count_row(row));
+            for row in rows {
+                self.footer.facts.count_row(row);
+            }
             return self.write_rows(rows);
         };
         let mut counted = facts::Columns::new(&self.shredder, &shredded);

@@ -13,7 +13,7 @@ fn exact(values: &[(f64, u64)], q: f64) -> f64 {
     let mut all: Vec<f64> =
         values.iter().flat_map(|&(v, w)| std::iter::repeat_n(v, usize::try_from(w).unwrap())).collect();
     all.sort_by(f64::total_cmp);
-    all[usize::try_from(floor(q * (all.len() - 1) as f64)).unwrap()]
+    all[usize::try_from(floor(q * f64::from(u32::try_from(all.len() - 1).unwrap()))).unwrap()]
 }
 
 fn values() -> impl Strategy<Value = Vec<(f64, u64)>> {

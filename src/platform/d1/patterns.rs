@@ -57,7 +57,9 @@ fn lists(rows: impl Iterator<Item = String>) -> Vec<String> {
             None => lists.push(format!("[{row}")),
         }
     }
-    lists.iter_mut().for_each(|list| list.push(']'));
+    for list in &mut lists {
+        list.push(']');
+    }
     lists
 }
 

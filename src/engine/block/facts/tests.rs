@@ -47,7 +47,7 @@ fn a_segment_counts_its_rows_as_they_are_counted_one_by_one() {
             line(n, &json!({
                 "environment": if n % 5 == 0 { "staging" } else { "production" }, "component": "c",
                 "endpoint": format!("/{}", n % 7), "category": if n % 2 == 0 { "billing" } else { "database" },
-                "status": if n % 4 == 0 { json!(200) } else { json!("done") }, "duration_ms": n as f64 / 3.0,
+                "status": if n % 4 == 0 { json!(200) } else { json!("done") }, "duration_ms": f64::from(i32::try_from(n).unwrap()) / 3.0,
                 "pattern_id": format!("{:016x}", n % 6), "metadata": { "release": format!("1.{}", n % 2) },
             }))
         })
@@ -55,7 +55,9 @@ fn a_segment_counts_its_rows_as_they_are_counted_one_by_one() {
         .chain((200..240).map(|n| line(n, &json!({ "sample_rate": 10, "metadata": { "release": 7, "x": n } }))))
         .collect();
     let mut expected = Facts::default();
-    lines.iter().for_each(|line| expected.count_row(&row(line)));
+    for line in &lines {
+        expected.count_row(&row(line));
+    }
     let segment = segment::write(id(), lines.iter().map(|line| row(line)).collect()).unwrap().unwrap();
     assert!(segment.footer.facts == expected, "a block counts otherwise than its rows");
     let total: u64 = expected.iter().map(|(_, _, _, cell)| cell.levels.total()).sum();
