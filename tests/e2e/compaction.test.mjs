@@ -70,15 +70,18 @@ test("an hour's small segments become one, readers see the same, and the old obj
 });
 
 test("what was merged in its hour is merged again when its day is over", async (context) => {
+  const now = Date.now();
+  const midnight = (Math.floor(now / DAY) + 1) * DAY;
+  if (midnight - now < HOUR + 60_000) return context.skip("the last hour of a day ends with its day");
   const t = await start(context);
   const ids = await many(t, 4);
-  await t.cron(COMPACTION, Date.now() + 2 * HOUR);
+  await t.cron(COMPACTION, Math.min(now + 2 * HOUR, midnight - 2_000));
   ids.push(...(await many(t, 4, 100)));
-  await t.cron(COMPACTION, Date.now() + 4 * HOUR);
+  await t.cron(COMPACTION, Math.min(now + 4 * HOUR, midnight - 1_000));
   const before = await segments(t);
   assert.ok(before.length >= 2 && before.every((key) => key.includes("merged-")), before.join());
   const days = new Set(before.map((key) => key.slice(0, key.lastIndexOf("/"))));
-  await t.cron(COMPACTION, Date.now() + 2 * DAY);
+  await t.cron(COMPACTION, now + 2 * DAY);
   assert.equal((await segments(t)).length, days.size);
   assertSameIds((await everything(t)).map(({ id }) => id), ids);
 });

@@ -75,7 +75,8 @@ describe("one vocabulary", () => {
       for (const flushed of [false, true]) {
         if (flushed) await flush(t);
         for (const id of ids) {
-          const { timestamp, received_at, r2_key, ...record } = await get(t, `/api/v1/logs/${id}`);
+          const { timestamp, received_at, r2_key, pattern_id, pattern, ...record } = await get(t, `/api/v1/logs/${id}`);
+          assert.match(`${pattern_id} ${pattern}`, /^[0-9a-f]{16} ./);
           // Who sent it is kept beside what was sent.
           assert.equal(record.metadata.client.country, "US");
           delete record.metadata.client;
