@@ -53,8 +53,9 @@ async function compile({ out, flags, test }, { workerBuild, env }) {
   if (test) {
     renameSync(`${made}/index_bg.wasm`, join(to, "index_bg.wasm"));
   } else {
-    // worker-build itself would run it with -O and without SIMD. The names stay, for stack traces.
-    await must(env.WASM_OPT_BIN, ["-O3", ...WASM_FEATURES, "--debuginfo", `${made}/index_bg.wasm`, "-o", `${made}/optimised.wasm`], { env });
+    // worker-build itself would run it with -O and without SIMD. Names would be 5% of what the free plan has room for; a panic tells its
+    // place in the source without them.
+    await must(env.WASM_OPT_BIN, ["-O3", ...WASM_FEATURES, "--strip-debug", `${made}/index_bg.wasm`, "-o", `${made}/optimised.wasm`], { env });
     renameSync(`${made}/optimised.wasm`, join(to, "index_bg.wasm"));
   }
   renameSync(`${made}/index.js`, join(to, "index.js"));
