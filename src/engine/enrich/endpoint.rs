@@ -50,6 +50,16 @@ fn kind(byte: u8) -> u8 {
 /// Numbers, dates, UUIDs, hex numbers, long random texts and e-mail addresses are ids; words and versions stay.
 /// A file's extension stays behind its id.
 pub fn endpoint(path: &str) -> Option<String> {
+    let mut usual = once(path)?;
+    // What was taken away may have stood between what looks like a scheme and what like a host. Each time it gets
+    // shorter, and after the first it is short.
+    while let Some(again) = once(&usual) {
+        usual = again;
+    }
+    (usual != path).then_some(usual)
+}
+
+fn once(path: &str) -> Option<String> {
     let inside = path_part(path);
     // What stands behind a semicolon is of a session.
     let has_parameters = memchr::memchr(b';', inside.as_bytes()).is_some();
@@ -283,6 +293,9 @@ mod tests {
             ("/dump/12345.tar.gz", "/dump/{id}.tar.gz"),
             ("/img/550e8400-e29b-41d4-a716-446655440000.jpeg", "/img/{id}.jpeg"),
             ("users/123", "users/{id}"),
+            // What is left when parameters go may look like a URL again.
+            ("x:/;/users/7", "/{id}"),
+            ("b:;x://host/users/7", "/users/{id}"),
         ] {
             check(path, expected);
         }
