@@ -29,15 +29,19 @@ const ENGINE_ROOMS: &[(&str, &[&str])] = &[
     ("tenant", &[]),
     ("record", &["pattern"]),
     ("account", &["auth", "config", "pipeline", "record", "tenant"]),
-    ("ask", &[]),
+    ("analyst", &["prose"]),
+    ("anomaly", &["block", "prose", "record", "sketch"]),
+    ("ask", &["query"]),
     ("attack", &[]),
     ("auth", &["tenant"]),
     ("block", &["record", "sketch"]),
+    ("compare", &[]),
     ("config", &["auth", "limit", "record"]),
     ("enrich", &["record"]),
     ("index", &["block"]),
     ("limit", &[]),
     ("pipeline", &["attack", "block", "enrich", "query", "record", "redact", "retention", "triage"]),
+    ("prose", &[]),
     ("query", &["record", "block"]),
     ("redact", &["record"]),
     ("retention", &["record", "block", "config"]),
@@ -73,7 +77,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "xxhash_rust",
         ],
     ),
-    ("ports", &["async_trait", "bytes", "futures", "serde", "thiserror", "uuid"]),
+    ("ports", &["async_trait", "bytes", "futures", "serde", "serde_json", "thiserror", "uuid"]),
     ("app", &["bytes", "futures", "serde", "serde_json", "thiserror", "uuid"]),
     (
         "http",
@@ -352,7 +356,10 @@ fn sources() -> Vec<File> {
     let mut files = Vec::new();
     walk(&root, &mut files);
     files.sort();
-    let is_test = |path: &PathBuf| path.file_name().is_some_and(|name| name == "tests.rs");
+    let is_test = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name == "tests.rs")
+            || path.parent().is_some_and(|folder| folder.ends_with("tests"))
+    };
     let read = |path: PathBuf| {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
         File::new(&name, &fs::read_to_string(&path).unwrap())

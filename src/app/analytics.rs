@@ -117,6 +117,7 @@ impl Collecting<'_> {
             of => self.reader.shown_value(of.field(), value),
         };
         let wanted = Wanted {
+            minutes: false,
             sees,
             category: |category: &str| self.reader.shown_value("category", category),
             value: shown,

@@ -3,6 +3,8 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
+use crate::engine::query::{is_plain, print_name, print_text};
+
 /// The levels, the mildest first; a set of them is a mask with a bit for each.
 pub(super) const LEVELS: [&str; 5] = ["debug", "info", "warn", "error", "critical"];
 pub(super) const ALL_LEVELS: u8 = 0b1_1111;
@@ -179,22 +181,6 @@ fn print_levels(f: &mut Formatter<'_>, mask: u8) -> fmt::Result {
     }
 }
 
-fn print_name(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
-    let mut chars = name.chars();
-    let is_name = chars.next().is_some_and(|c| c.is_alphabetic() || "_@$".contains(c))
-        && chars.all(|c| c.is_alphanumeric() || "_-.@$".contains(c))
-        && !is_keyword(name);
-    if is_name { f.write_str(name) } else { print_quoted(f, name) }
-}
-
-fn print_text(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
-    let mut chars = text.chars();
-    let is_bare = chars.next().is_some_and(|c| is_plain(c, true))
-        && chars.all(|c| is_plain(c, false))
-        && !is_keyword(text);
-    if is_bare { f.write_str(text) } else { print_quoted(f, text) }
-}
-
 fn print_operand(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_number = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit() || c == b'.');
@@ -214,24 +200,4 @@ fn print_wild(f: &mut Formatter<'_>, before: &str, text: &str, after: &str) -> f
         f.write_char(c)?;
     }
     f.write_str(after)
-}
-
-fn is_keyword(text: &str) -> bool {
-    matches!(text, "AND" | "OR" | "NOT" | "TO")
-}
-
-/// Whether a character needs neither quotes nor a `\`.
-fn is_plain(c: char, is_first: bool) -> bool {
-    c.is_alphanumeric() || "_.@%+#".contains(c) || (!is_first && "-/=".contains(c))
-}
-
-fn print_quoted(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_char('"')?;
-    for c in text.chars() {
-        if matches!(c, '"' | '\\') {
-            f.write_char('\\')?;
-        }
-        f.write_char(c)?;
-    }
-    f.write_char('"')
 }

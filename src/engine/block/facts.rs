@@ -4,34 +4,67 @@
 //! Invariant: counts by service, category, hour and level are exact. Of each field only the most frequent values are
 //! told apart, as many as there is room for; the others are counted together, under no name.
 
+mod columns;
+pub mod fine;
+
 use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{
-    rows::Row,
-    shred::{Kind, Shredded, Shredder},
-    summary::LevelCounts,
-};
+use super::{rows::Row, summary::LevelCounts};
 use crate::engine::{
     record::{
         model::{Level, Status},
+        row::RowHead,
         timestamp::Timestamp,
     },
     sketch::Sketch,
 };
+
+pub(super) use columns::Columns;
+pub use fine::Fine;
 
 const HOUR_MS: i64 = 3_600_000;
 
 /// Values of a field in a cell while rows are counted: beyond, new ones are counted together.
 const MAX_VALUES: usize = 400;
 
+/// What is given up for room, one after the other: what is rare first, and last of all what anomalies are looked for in.
+const FITTING: [Fit; 9] = [
+    Fit::Values(MAX_VALUES / 4),
+    Fit::Patterns(40),
+    Fit::Values(40),
+    Fit::Values(12),
+    Fit::Steps,
+    Fit::OldMinutes,
+    Fit::Values(3),
+    Fit::Values(0),
+    Fit::Nothing,
+];
+
+#[derive(Clone, Copy)]
+enum Fit {
+    /// So many values of each field.
+    Values(usize),
+    /// So many patterns by steps.
+    Patterns(usize),
+    /// No steps at all.
+    Steps,
+    /// Nothing but hours, of hours that are long over.
+    OldMinutes,
+    /// Nothing but levels.
+    Nothing,
+}
+
+/// Hours behind the newest one whose minutes are looked at.
+const LATE_HOURS: u32 = 3;
+
 /// Categories of a service; a sender may write what it likes there.
 const MAX_CATEGORIES: usize = 64;
 
 /// Categories that not everybody may see, which are never counted together with others.
-const APART: [&str; 2] = ["security", "audit"];
+pub const APART: [&str; 2] = ["security", "audit"];
 
 /// Where categories are counted for which there is no room.
 const OTHER_CATEGORIES: &str = "(other)";
@@ -60,7 +93,6 @@ impl Dimension {
     pub const ALL: [Self; 6] =
         [Self::Environment, Self::Component, Self::Endpoint, Self::Status, Self::Release, Self::Pattern];
 
-    /// Where it stands in a row.
     /// Its field, as it is called where values are masked.
     pub const fn field(self) -> &'static str {
         match self {
@@ -73,14 +105,15 @@ impl Dimension {
         }
     }
 
-    const fn path(self) -> &'static [&'static str] {
+    /// Where it stands in a row; the first that is there counts.
+    const fn paths(self) -> &'static [&'static [&'static str]] {
         match self {
-            Self::Environment => &["environment"],
-            Self::Component => &["component"],
-            Self::Endpoint => &["endpoint"],
-            Self::Status => &["status"],
-            Self::Release => &["metadata", "release"],
-            Self::Pattern => &["pattern_id"],
+            Self::Environment => &[&["environment"]],
+            Self::Component => &[&["component"]],
+            Self::Endpoint => &[&["endpoint"]],
+            Self::Status => &[&["status"]],
+            Self::Release => &[&["metadata", "release"], &["metadata", "version"]],
+            Self::Pattern => &[&["pattern_id"]],
         }
     }
 }
@@ -100,6 +133,8 @@ pub struct Cell {
     /// `duration_ms` of the records that have one.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub durations: Option<Sketch>,
+    #[serde(rename = "f", default)]
+    pub fine: Fine,
 }
 
 /// What of facts is put together, and how it is shown.
@@ -113,6 +148,7 @@ pub struct Wanted<'a, S, C, V> {
     pub value: V,
     pub dimensions: &'a [Dimension],
     pub durations: bool,
+    pub minutes: bool,
     /// Hours that are counted together.
     pub step: u32,
 }
@@ -132,6 +168,8 @@ pub(super) struct Counted<'a> {
     category: Option<Cow<'a, str>>,
     values: [Option<Cow<'a, str>>; 6],
     duration_ms: Option<f64>,
+    /// The records that it stands for.
+    weight: u64,
 }
 
 /// The fields of a row that are counted.
@@ -184,6 +222,15 @@ impl Levels {
         }
     }
 
+    /// About its bytes as JSON.
+    fn weight(&self) -> usize {
+        self.0.iter().filter(|count| **count > 0).map(|count| fine::digits(*count) + 1).sum()
+    }
+
+    pub fn of(&self, level: Level) -> u64 {
+        self.0.get(level as usize).copied().unwrap_or(0)
+    }
+
     pub fn total(&self) -> u64 {
         self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
@@ -212,6 +259,9 @@ impl Cell {
                 mine.entry(if is_room { shown } else { String::new() }).or_default().add(levels);
             }
         }
+        if wanted.minutes {
+            self.fine.merge_minutes(&other.fine);
+        }
         if !wanted.durations {
             return;
         }
@@ -223,7 +273,10 @@ impl Cell {
         }
     }
 
-    fn count(&mut self, row: &Counted<'_>, level: Level, weight: u64) {
+    fn count(&mut self, row: &Counted<'_>, level: Level, time: Timestamp) {
+        let weight = row.weight;
+        let [.., pattern] = &row.values;
+        self.fine.count(time, level, pattern.as_deref(), weight);
         self.levels.count(level, weight);
         for (values, value) in self.values.iter_mut().zip(&row.values) {
             let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
@@ -237,6 +290,7 @@ impl Cell {
         }
         if let Some(duration) = row.duration_ms.filter(|duration| duration.is_finite() && *duration >= 0.0) {
             self.durations.get_or_insert_default().add(duration, weight);
+            self.fine.count_duration(time, duration, weight);
         }
     }
 
@@ -265,7 +319,7 @@ impl Cell {
     /// About its bytes as JSON.
     fn weight(&self) -> usize {
         let values = self.values.iter().flatten().map(|(name, _)| json_bytes(name) + 24).sum::<usize>();
-        60 + values + self.durations.as_ref().map_or(0, Sketch::weight)
+        60 + values + self.durations.as_ref().map_or(0, Sketch::weight) + self.fine.weight()
     }
 }
 
@@ -278,29 +332,29 @@ impl Facts {
     /// Counts a row, which is read for it.
     pub fn count_row(&mut self, row: &Row<'_>) {
         let fields: Fields = serde_json::from_slice(row.line).unwrap_or_default();
-        let release = fields.metadata.as_ref().and_then(|metadata| metadata.get("release"));
+        let metadata = |name: &str| fields.metadata.as_ref().and_then(|metadata| metadata.get(name));
+        let release = metadata("release").and_then(text).or_else(|| metadata("version").and_then(text));
+        let duration = || DURATIONS.iter().find_map(|path| metadata(path.get(1)?).and_then(number));
+        let duration_ms = fields.duration_ms.or_else(duration);
         let values = [
             fields.environment,
             fields.component,
             fields.endpoint,
             fields.status.map(|status| status.to_string()),
-            release.and_then(|release| match release {
-                Value::String(text) => Some(text.clone()),
-                Value::Number(number) => Some(number.to_string()),
-                _ => None,
-            }),
+            release,
             fields.pattern_id,
         ];
         let counted = Counted {
             category: fields.category.map(Cow::Owned),
             values: values.map(|value| value.map(Cow::Owned)),
-            duration_ms: fields.duration_ms,
+            duration_ms,
+            weight: row.weight(),
         };
-        self.count(row, &counted);
+        self.count(&row.head, &counted);
     }
 
-    pub(super) fn count(&mut self, row: &Row<'_>, counted: &Counted<'_>) {
-        let (head, category) = (&row.head, counted.category.as_deref().unwrap_or_default());
+    pub(super) fn count(&mut self, head: &RowHead<'_>, counted: &Counted<'_>) {
+        let (head, category) = (head, counted.category.as_deref().unwrap_or_default());
         let service = &*head.service;
         if !self.cells.contains_key(service) {
             self.cells.insert(service.to_owned(), BTreeMap::new());
@@ -314,7 +368,7 @@ impl Facts {
             categories.insert(category.to_owned(), Hours::new());
         }
         if let Some(hours) = categories.get_mut(category) {
-            hours.entry(hour(head.timestamp)).or_default().count(counted, head.level, row.weight());
+            hours.entry(hour(head.timestamp)).or_default().count(counted, head.level, head.timestamp);
         }
     }
 
@@ -351,6 +405,9 @@ impl Facts {
 
     /// Makes them so few that they fit in `MAX_BYTES`; nothing is left when even the bare counts do not.
     pub fn fit(&mut self) {
+        for (_, cell) in self.cells_mut() {
+            cell.fine.coarsen();
+        }
         self.fit_in(MAX_BYTES);
     }
 
@@ -360,25 +417,34 @@ impl Facts {
     }
 
     fn fit_in(&mut self, bytes: usize) {
-        let mut most = MAX_VALUES / 2;
-        while self.weight() > bytes {
-            if most == 0 {
-                self.cells.clear();
+        let newest = self.iter().map(|(_, _, hour, _)| hour).max().unwrap_or_default();
+        for step in FITTING {
+            if self.weight() <= bytes {
                 return;
             }
-            most /= 2;
-            for cell in self.cells_mut() {
-                cell.keep_most(most);
-                if most == 0 {
-                    cell.values = Default::default();
-                    cell.durations = None;
+            for (hour, cell) in self.cells_mut() {
+                match step {
+                    Fit::Values(most) => cell.keep_most(most),
+                    Fit::Patterns(most) => cell.fine.keep_most(most),
+                    Fit::Steps => cell.fine.drop_steps(),
+                    Fit::OldMinutes if hour + LATE_HOURS < newest => cell.fine = Fine::default(),
+                    Fit::OldMinutes => {}
+                    Fit::Nothing => {
+                        cell.values = Default::default();
+                        cell.durations = None;
+                        cell.fine = Fine::default();
+                    }
                 }
             }
         }
+        if self.weight() > bytes {
+            self.cells.clear();
+        }
     }
 
-    fn cells_mut(&mut self) -> impl Iterator<Item = &mut Cell> {
-        self.cells.values_mut().flat_map(BTreeMap::values_mut).flat_map(BTreeMap::values_mut)
+    fn cells_mut(&mut self) -> impl Iterator<Item = (u32, &mut Cell)> {
+        let cells = self.cells.values_mut().flat_map(BTreeMap::values_mut).flat_map(BTreeMap::iter_mut);
+        cells.map(|(hour, cell)| (*hour, cell))
     }
 
     /// About their bytes as JSON, which is about what they take in memory too.
@@ -395,6 +461,21 @@ impl Facts {
     }
 }
 
+/// Where senders say how long something took, who have no `duration_ms`.
+const DURATIONS: [&[&str]; 2] = [&["metadata", "duration_ms"], &["metadata", "latency_ms"]];
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    text(value)?.parse().ok()
+}
+
 /// The bytes of a text as JSON, without its quotes.
 fn json_bytes(text: &str) -> usize {
     let of = |byte: u8| match byte {
@@ -408,66 +489,6 @@ fn json_bytes(text: &str) -> usize {
 /// Hours since the epoch.
 pub fn hour(time: Timestamp) -> u32 {
     u32::try_from(time.as_ms() / HOUR_MS).unwrap_or(u32::MAX)
-}
-
-/// Where the columns of a writer are that are counted.
-pub(super) struct Columns<'s, 'a> {
-    shredded: &'s Shredded<'a>,
-    /// Of each: the column of texts and that of numbers, and how far each was read.
-    category: Cursor,
-    values: [Cursor; 6],
-    duration: Cursor,
-}
-
-/// Reads the values of a path row by row.
-#[derive(Clone, Copy, Default)]
-struct Cursor {
-    columns: [Option<usize>; 2],
-    next: [usize; 2],
-}
-
-impl Cursor {
-    fn new(shredder: &Shredder, path: &[&str]) -> Self {
-        let find =
-            |kind: Kind| shredder.columns.iter().position(|(known, of)| *of == kind && known.iter().eq(path));
-        Self { columns: [find(Kind::Text), find(Kind::Number)], next: [0, 0] }
-    }
-
-    /// The value of this row; rows are asked for in order.
-    fn take<'s>(&mut self, shredded: &'s Shredded<'_>, row: u32) -> Option<&'s str> {
-        for (column, next) in self.columns.iter().zip(&mut self.next) {
-            let Some((rows, values)) = column.and_then(|column| shredded.columns.get(column)) else {
-                continue;
-            };
-            if rows.get(*next) == Some(&row) {
-                let value = values.get(*next).map(|value| &**value);
-                *next += 1;
-                return value;
-            }
-        }
-        None
-    }
-}
-
-impl<'s, 'a> Columns<'s, 'a> {
-    pub(super) fn new(of: &Shredder, shredded: &'s Shredded<'a>) -> Self {
-        Self {
-            shredded,
-            category: Cursor::new(of, &["category"]),
-            values: Dimension::ALL.map(|dimension| Cursor::new(of, dimension.path())),
-            duration: Cursor::new(of, &["duration_ms"]),
-        }
-    }
-
-    /// What is counted of this row of the block, but for its head; rows are asked for in order.
-    pub(super) fn take(&mut self, row: u32) -> Counted<'s> {
-        let shredded = self.shredded;
-        Counted {
-            category: self.category.take(shredded, row).map(Cow::Borrowed),
-            values: self.values.each_mut().map(|cursor| cursor.take(shredded, row).map(Cow::Borrowed)),
-            duration_ms: self.duration.take(shredded, row).and_then(|text| text.parse().ok()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::Corrupt;
 const MAX_RATIO: usize = 1_032;
 
 /// One gzip member holding `raw`.
-pub(super) fn compress(raw: &[u8], level: u32) -> Vec<u8> {
+pub(in crate::engine) fn compress(raw: &[u8], level: u32) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(raw.len() / 6 + 64), Compression::new(level));
     // Writing into a Vec cannot fail.
     let _ = encoder.write_all(raw);
@@ -18,7 +18,7 @@ pub(super) fn compress(raw: &[u8], level: u32) -> Vec<u8> {
 }
 
 /// The content of exactly one gzip member, its CRC checked; refuses to inflate past `max` bytes.
-pub(super) fn inflate(member: &[u8], max: usize, what: &'static str) -> Result<Vec<u8>, Corrupt> {
+pub(in crate::engine) fn inflate(member: &[u8], max: usize, what: &'static str) -> Result<Vec<u8>, Corrupt> {
     Inflater::default().inflate(member, max, what)
 }
 

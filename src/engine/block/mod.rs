@@ -9,7 +9,7 @@ mod chunks;
 mod column;
 pub mod facts;
 pub mod footer;
-mod gzip;
+pub(in crate::engine) mod gzip;
 mod ints;
 pub mod key;
 pub mod reader;

@@ -180,7 +180,7 @@ impl Writer {
         };
         let mut counted = facts::Columns::new(&self.shredder, &shredded);
         for (nth, row) in (0..).zip(rows) {
-            self.footer.facts.count(row, &counted.take(nth));
+            self.footer.facts.count(&row.head, &counted.take(nth));
         }
         self.footer.facts.make_room();
         self.templates.resize_with(self.shredder.columns.len(), Interner::default);

@@ -27,6 +27,7 @@ pub use filter::{Filter, TimeRange};
 pub use mask::Mask;
 pub use page::{Collector, Cursor, Order, Position};
 pub use parse::{ParseError, parse};
+pub use print::{is_plain, print_name, print_text};
 pub use row::leaves;
 pub use wildcard::{Piece, Wildcard};
 

@@ -128,13 +128,14 @@ fn print_operand(f: &mut Formatter<'_>, before: &str, operand: &Operand) -> fmt:
 }
 
 /// A name without `metadata.` where it leads there anyway.
-fn print_name(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
+pub fn print_name(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
     let is_same = |short: &&str| Field::named(short).is_ok_and(|field| field.name() == Some(name));
     let name = name.strip_prefix("metadata.").filter(is_same).unwrap_or(name);
     if is_name(name) && keyword(name).is_none() { f.write_str(name) } else { print_quoted(f, name) }
 }
 
-fn print_text(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
+/// A term, in quotes where it needs them.
+pub fn print_text(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
     let mut chars = text.chars();
     let is_bare = chars.next().is_some_and(|c| is_plain(c, true))
         && chars.all(|c| is_plain(c, false))
@@ -144,7 +145,7 @@ fn print_text(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
 }
 
 /// Whether a character needs neither quotes nor a `\`.
-fn is_plain(c: char, is_first: bool) -> bool {
+pub fn is_plain(c: char, is_first: bool) -> bool {
     c.is_alphanumeric() || "_.@%+#".contains(c) || (!is_first && "-/=".contains(c))
 }
 

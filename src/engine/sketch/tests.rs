@@ -65,6 +65,40 @@ proptest! {
     }
 
     #[test]
+    fn a_coarse_sketch_is_within_five_percent_and_keeps_the_exact_numbers(values in values(), q in 0.0..=1.0_f64) {
+        let fine = of(&values);
+        let coarse = fine.coarse();
+        let (found, truth) = (coarse.quantile(q).unwrap(), exact(&values, q));
+        prop_assert!((found - truth).abs() <= truth * 0.052, "{found} for {truth}");
+        prop_assert_eq!((coarse.count(), coarse.min(), coarse.max()), (fine.count(), fine.min(), fine.max()));
+        prop_assert_eq!((coarse.sum_units, coarse.zeros), (fine.sum_units, fine.zeros));
+        prop_assert_eq!(coarse.coarse(), coarse.clone());
+        prop_assert_eq!(Sketch::decode(&coarse.encode()), Some(coarse));
+    }
+
+    #[test]
+    fn coarse_sketches_add_up_with_any_other(a in values(), b in values()) {
+        let join = |x: &Sketch, y: &Sketch| { let mut x = x.clone(); x.merge(y); x };
+        let all = of(&[a.clone(), b.clone()].concat()).coarse();
+        let (a, b) = (of(&a), of(&b));
+        prop_assert_eq!(&join(&a.coarse(), &b.coarse()), &all);
+        let mixed = join(&a.coarse(), &b);
+        prop_assert_eq!(&join(&b, &a.coarse()), &mixed);
+        prop_assert_eq!(&mixed.coarse(), &all);
+        prop_assert_eq!(Sketch::decode(&mixed.encode()), Some(mixed));
+    }
+
+    #[test]
+    fn coarse_sketches_of_values_of_any_size_are_sound(
+        values in proptest::collection::vec((0.0..f64::MAX, 0..1_000_u64), 0..20),
+        small in proptest::collection::vec((1e-12..1e6_f64, 0..1_000_u64), 0..20),
+    ) {
+        let coarse = of(&[values, small].concat()).coarse();
+        prop_assert_eq!(coarse.coarse(), coarse.clone());
+        prop_assert_eq!(Sketch::decode(&coarse.encode()), Some(coarse));
+    }
+
+    #[test]
     fn any_text_decodes_to_a_sound_sketch_or_to_none(text in "1?[A-Za-z0-9_ -]{0,60}", other in ".{0,20}") {
         for text in [text, other] {
             if let Some(sketch) = Sketch::decode(&text) {
@@ -135,6 +169,9 @@ fn a_sketch_stays_small() {
     assert!(of(&minute).encode().len() < 90, "{}", of(&minute).encode());
     let hour: Vec<(f64, u64)> = (0..20_000).map(|i| (f64::from(i + 1), 50)).collect();
     assert!(of(&hour).encode().len() < 2000, "{}", of(&hour).encode().len());
+    let coarse = of(&hour).coarse().encode();
+    assert!(coarse.len() < 450, "{}", coarse.len());
+    assert_eq!(Sketch::default().coarse(), Sketch::default());
 }
 
 #[test]

@@ -6,7 +6,10 @@ use super::{
 };
 
 /// The rule that counts failed logins of an address and of a user.
-pub(super) const BRUTE_FORCE: &str = "brute-force";
+pub const BRUTE_FORCE: &str = "brute-force";
+
+/// The rule that counts the users that one address tries.
+pub const CREDENTIAL_STUFFING: &str = "credential-stuffing";
 
 pub fn builtin() -> Vec<Rule> {
     let tag = |tag: &str| Action::Tag { tag: tag.to_owned() };
@@ -32,7 +35,7 @@ pub fn builtin() -> Vec<Rule> {
             group_by: vec!["login.address".into()],
             distinct: Some("login.user".into()),
             ..counted(
-                "credential-stuffing",
+                CREDENTIAL_STUFFING,
                 "tags:\"auth:failure\"",
                 "Failed logins of many users from one address.",
                 600,

@@ -10,7 +10,7 @@ mod rules;
 mod sample;
 mod window;
 
-pub use builtin::{builtin, in_order};
+pub use builtin::{BRUTE_FORCE, CREDENTIAL_STUFFING, builtin, in_order};
 pub use rule::{Action, Refused, Rule, Severity};
 pub use rules::{Counted, Fired, Known, Login, Observation, Rules, Triaged};
 pub use window::Windows;

@@ -51,6 +51,9 @@ fn a_segment_counts_its_rows_as_they_are_counted_one_by_one() {
                 "pattern_id": format!("{:016x}", n % 6), "metadata": { "release": format!("1.{}", n % 2) },
             }))
         })
+        // Those who say it otherwise.
+        .chain((240..260).map(|n| line(n, &json!({ "metadata": { "version": format!("2.{}", n % 2), "latency_ms": n } }))))
+        .chain((260..270).map(|n| line(n, &json!({ "duration_ms": 3, "metadata": { "latency_ms": n, "release": "a", "version": "b" } }))))
         // Rows with a weight, without fields, and of another shape.
         .chain((200..240).map(|n| line(n, &json!({ "sample_rate": 10, "metadata": { "release": 7, "x": n } }))))
         .collect();
@@ -58,10 +61,22 @@ fn a_segment_counts_its_rows_as_they_are_counted_one_by_one() {
     for line in &lines {
         expected.count_row(&row(line));
     }
+    expected.fit();
     let segment = segment::write(id(), lines.iter().map(|line| row(line)).collect()).unwrap().unwrap();
     assert!(segment.footer.facts == expected, "a block counts otherwise than its rows");
     let total: u64 = expected.iter().map(|(_, _, _, cell)| cell.levels.total()).sum();
-    assert_eq!(total, 200 + 40 * 10);
+    assert_eq!(total, 200 + 40 * 10 + 30);
+    let of_release = |name: &str| -> u64 {
+        expected
+            .iter()
+            .filter_map(|(_, _, _, cell)| cell.values(Dimension::Release).get(name))
+            .map(Levels::total)
+            .sum()
+    };
+    assert_eq!((of_release("2.1"), of_release("a"), of_release("b")), (10, 10, 0));
+    let timed: u64 =
+        expected.iter().filter_map(|(_, _, _, cell)| Some(cell.durations.as_ref()?.count())).sum();
+    assert_eq!(timed, 230);
     let text = serde_json::to_string(&expected).unwrap();
     assert!(serde_json::from_str::<Facts>(&text).unwrap() == expected, "{text}");
     assert!(
@@ -133,6 +148,7 @@ fn hours_and_categories_that_are_not_wanted_are_left_out() {
         category: |category: &str| category.to_owned(),
         value: |_: Dimension, value: &str| value.replace("jane", "[NAME]"),
         dimensions: &[Dimension::Component],
+        minutes: true,
         durations: false,
         step: 1,
     };
@@ -162,4 +178,59 @@ fn a_sender_cannot_make_categories_without_end() {
     );
     let total: u64 = facts.iter().map(|(_, _, _, cell)| cell.levels.total()).sum();
     assert_eq!(total, 201);
+}
+
+#[test]
+fn minutes_and_steps_add_up_to_the_hour() {
+    let mut facts = Facts::default();
+    // Two records a minute over two hours, at its beginning and near its end.
+    for n in 0..240_i64 {
+        let time = Timestamp::from_ms(n / 2 * 60_000 + n % 2 * 59_999);
+        let more = json!({ "timestamp": time, "service": "api", "pattern_id": format!("{:016x}", n % 3), "duration_ms": n });
+        facts.count_row(&row(&line(0, &more)));
+    }
+    let mut steps: BTreeMap<u32, u64> = BTreeMap::new();
+    for (_, _, hour, cell) in facts.iter() {
+        assert_eq!(cell.fine.minutes.len(), 60);
+        assert!(cell.fine.minutes.iter().all(|levels| levels.total() == 2), "{hour}");
+        let of_patterns: u64 = cell.fine.patterns.values().flatten().sum();
+        let timed: u64 = cell.fine.durations.iter().map(Sketch::count).sum();
+        assert_eq!((of_patterns, timed), (120, 120));
+        for counts in cell.fine.patterns.values() {
+            for (step, count) in (fine::first_step(hour)..).zip(counts) {
+                *steps.entry(step).or_default() += count;
+            }
+        }
+    }
+    // The first of them began a minute before the epoch, the last one holds the last minute alone.
+    let expected: Vec<(u32, u64)> = (0..=24)
+        .map(|step| {
+            (
+                step,
+                if step == 0 {
+                    8
+                } else if step == 24 {
+                    2
+                } else {
+                    10
+                },
+            )
+        })
+        .collect();
+    assert_eq!(steps.into_iter().collect::<Vec<_>>(), expected);
+    for (ms, step, start) in
+        [(0, 0, -60_000), (239_999, 0, -60_000), (240_000, 1, 240_000), (3_540_000, 12, 3_540_000)]
+    {
+        let found = fine::step(Timestamp::from_ms(ms));
+        assert_eq!((found, fine::start_ms(found)), (step, start), "{ms}");
+    }
+    let before = facts.weight();
+    facts.fit_in(before / 2);
+    let (_, _, _, cell) = facts.iter().next().unwrap();
+    assert!(
+        cell.fine.patterns.is_empty()
+            && cell.fine.is_cut
+            && cell.fine.minutes.len() == 60
+            && cell.durations.is_some()
+    );
 }
