@@ -191,7 +191,7 @@ async fn spool(app: &App, shard: &ShardName, header: &Header, message: Vec<u8>) 
 }
 
 /// A `UUIDv7` whose counter is zero.
-fn first_id(time: Timestamp, random: u128) -> Uuid {
+pub(super) fn first_id(time: Timestamp, random: u128) -> Uuid {
     let millis = u128::from(time.as_ms().unsigned_abs()) << 80;
     let version = 7 << 76;
     let variant = 2 << 62;

@@ -11,11 +11,15 @@ use crate::{
     engine::{
         pattern::{FormBuf, Limits, Miners, Own, PatternId, Template, form},
         query::{Expr, Field, Match, Test},
+        record::row::RowHead,
         shard::mine,
         tenant::Tenant,
     },
     ports::patterns::KnownPattern,
 };
+
+/// The field that rows have their pattern's id in.
+pub const PATTERN_ID: &str = "pattern_id";
 
 /// What the catalog says is taken for true for so long.
 const FRESH_MS: u64 = 60_000;
@@ -27,7 +31,7 @@ pub const MAX_KNOWN: usize = 10_000;
 const MAX_BOOKS: usize = 8;
 
 /// What an isolate learns of what it takes in, of its 128 MB: a few MB.
-const RECENT: Limits = Limits { forms: 500, bytes: 75_000, news: 0 };
+const RECENT: Limits = Limits { forms: 500, bytes: 75_000, news: 2000 };
 const RECENT_SERVICES: usize = 24;
 
 /// An id leads to another, and that to a third: each step was a template becoming more general.
@@ -80,7 +84,7 @@ impl Mined {
     /// Learns a message that is taken in.
     pub fn learn(&self, tenant: &Tenant, service: &str, form: PatternId, message: &str) {
         let service = key(tenant, service);
-        self.lock().recent.learn(&service, form, || message.to_owned(), 1);
+        self.lock().recent.learn_stored(&service, form, || message.to_owned());
     }
 
     /// Forgets all of a tenant.
@@ -213,24 +217,32 @@ pub fn shown(pattern: &KnownPattern) -> &str {
 }
 
 impl Patterns {
-    /// The pattern of a row, and its text.
-    fn pattern(&self, service: &str, id: PatternId, message: &str) -> (PatternId, String) {
+    /// The pattern of a row, and its text. The message is only asked for when nobody knows its form.
+    fn pattern(
+        &self,
+        service: &str,
+        id: PatternId,
+        message: impl FnOnce() -> Option<String>,
+    ) -> Option<(PatternId, String)> {
         if let Some(known) = self.book.resolve(service, id) {
-            return (known.id, shown(known).to_owned());
+            return Some((known.id, shown(known).to_owned()));
         }
         let mined = self.mined.lock().recent.look(&key(&self.tenant, service), id);
-        let (id, text) = mined.unwrap_or_else(|| {
+        let (id, text) = if let Some(mined) = mined {
+            mined
+        } else {
             let mut buffer = FormBuf::default();
-            form(message, &mut buffer);
+            form(&message()?, &mut buffer);
             (id, buffer.template())
-        });
-        if let Some(known) = self.book.resolve(service, id) {
-            return (known.id, shown(known).to_owned());
-        }
-        match self.book.written_for(service, &text).and_then(|own| self.book.resolve(service, own)) {
-            Some(known) => (known.id, shown(known).to_owned()),
-            None => (id, text),
-        }
+        };
+        let known = self.by_text(service, id, &text);
+        Some(known.map_or((id, text), |known| (known.id, shown(known).to_owned())))
+    }
+
+    /// What the catalog knows of a pattern that the isolate has found, by its id or by a template that a user wrote.
+    fn by_text(&self, service: &str, id: PatternId, text: &str) -> Option<&KnownPattern> {
+        let written = || self.book.written_for(service, text).and_then(|own| self.book.resolve(service, own));
+        self.book.resolve(service, id).or_else(written)
     }
 
     /// The id of the pattern that an id leads to by now.
@@ -240,9 +252,7 @@ impl Patterns {
         }
         let mined = self.mined.lock().recent.look(&key(&self.tenant, service), id);
         let Some((id, text)) = mined else { return id };
-        let written =
-            || self.book.written_for(service, &text).and_then(|own| self.book.resolve(service, own));
-        self.book.resolve(service, id).or_else(written).map_or(id, |known| known.id)
+        self.by_text(service, id, &text).map_or(id, |known| known.id)
     }
 
     /// What is known of a pattern.
@@ -261,14 +271,14 @@ impl Patterns {
     /// A row with the pattern that it belongs to by now.
     pub fn show(&self, line: &str) -> Option<String> {
         #[derive(serde::Deserialize)]
-        struct Head {
-            service: String,
+        struct Said {
             message: String,
         }
         let at = mine::place(line.as_bytes())?;
         let id = mine::id_of(line.as_bytes())?;
-        let head: Head = serde_json::from_str(line).ok()?;
-        let (id, text) = self.pattern(&head.service, id, &head.message);
+        let head = RowHead::parse(line.as_bytes()).ok()?;
+        let message = || Some(serde_json::from_str::<Said>(line).ok()?.message);
+        let (id, text) = self.pattern(&head.service, id, message)?;
         let (before, after) = (line.get(..at)?, line.get(at + 17..)?);
         let text = serde_json::to_string(&text).ok()?;
         Some(format!("{before}{id}\",\"pattern\":{text}{after}"))
@@ -287,7 +297,7 @@ impl Patterns {
 
     fn ids(&self, found: &Match) -> Option<Expr> {
         let (Test::Value(value) | Test::Exact(value)) = &found.test else { return None };
-        if found.field.name() != Some("pattern_id") {
+        if found.field.name() != Some(PATTERN_ID) {
             return None;
         }
         let id = PatternId::parse(value)?;
@@ -301,7 +311,7 @@ impl Patterns {
         let mut ids: Vec<PatternId> = ids.into_iter().collect();
         ids.sort_unstable();
         let one = |id: &PatternId| {
-            let field = Field::Named("pattern_id".to_owned());
+            let field = Field::Named(PATTERN_ID.to_owned());
             Expr::Match(Match { field, test: Test::Value(id.to_string()) })
         };
         Some(Expr::or(ids.iter().map(one).collect()))

@@ -1,7 +1,7 @@
 //! From raw records to blocks: each is normalised, passes its tenant's pipeline, is numbered and encoded before the next
 //! is looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ pub(super) struct About<'a> {
     pub(super) sent: &'a How<'a>,
     pub(super) received_at: Timestamp,
     pub(super) first_id: Uuid,
-    /// Told of each message that is taken: its service, its form, and itself.
+    /// Told of the messages that are taken, one of each form: its service, its form, and itself.
     pub(super) learn: &'a (dyn Fn(&str, PatternId, &str) + Sync),
 }
 
@@ -133,8 +133,8 @@ pub(super) fn encode<'a>(
     count: &mut Count<'_>,
 ) -> Result<Encoded, Error> {
     with_context(about, |context| {
-        let (places, encoded, form) = Default::default();
-        let mut encoding = Encoding { about, context, places, encoded, form };
+        let (places, encoded, form, learnt) = Default::default();
+        let mut encoding = Encoding { about, context, places, encoded, form, learnt };
         for (index, raw) in raw.into_iter().enumerate() {
             encoding.take(index, raw, count)?;
         }
@@ -148,6 +148,8 @@ struct Encoding<'a> {
     places: BTreeMap<Place, rows::Encoder>,
     encoded: Encoded,
     form: FormBuf,
+    /// The forms that were told of, by service.
+    learnt: BTreeMap<String, HashSet<PatternId>>,
 }
 
 impl Encoding<'_> {
@@ -188,7 +190,7 @@ impl Encoding<'_> {
                     if pushed.is_ok() {
                         self.encoded.effects.note(&record, &passed);
                         if let Some(form) = record.fields.pattern_id {
-                            (self.about.learn)(&record.service, form, &record.message);
+                            self.learn(&record.service, form, &record.message);
                         }
                     }
                     self.note(index, Ok(pushed));
@@ -222,9 +224,19 @@ impl Encoding<'_> {
         let encoder = self.places.entry(place).or_default();
         let pushed = encoder.push_written(|row| plain.write(id, self.context, &added, row));
         if let (Some(Ok(())), Some(form)) = (&pushed, added.pattern) {
-            (self.about.learn)(plain.service(), form, &message);
+            self.learn(plain.service(), form, &message);
         }
         pushed
+    }
+
+    /// Tells of a message, once for all of a batch that have its form.
+    fn learn(&mut self, service: &str, form: PatternId, message: &str) {
+        if !self.learnt.contains_key(service) {
+            self.learnt.insert(service.to_owned(), HashSet::new());
+        }
+        if self.learnt.get_mut(service).is_some_and(|learnt| learnt.insert(form)) {
+            (self.about.learn)(service, form, message);
+        }
     }
 
     fn note(&mut self, index: usize, pushed: Result<Result<(), TooLong>, Rejection>) {

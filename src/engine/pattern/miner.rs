@@ -1,6 +1,6 @@
 //! What one service has said so far, and how its forms group.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     FormBuf, Pattern, PatternId, form,
@@ -70,6 +70,13 @@ struct Bucket {
     open: Vec<u64>,
 }
 
+#[derive(Clone, Copy)]
+struct Gone {
+    pattern: u64,
+    /// The catalog knows it already.
+    told: bool,
+}
+
 pub struct Miner {
     limits: Limits,
     pub(super) items: HashMap<u64, Item, Hashed>,
@@ -81,8 +88,8 @@ pub struct Miner {
     /// The places of patterns in the list, by their ids.
     places: HashMap<u64, usize, Hashed>,
     stale: bool,
-    /// Forms that were let go before the catalog knew where they lead.
-    leaving: Vec<News>,
+    /// Where forms lead that were let go, until the catalog is told.
+    gone: HashMap<u64, Gone, Hashed>,
 }
 
 impl Miner {
@@ -97,7 +104,7 @@ impl Miner {
             patterns: Vec::new(),
             places: HashMap::default(),
             stale: false,
-            leaving: Vec::new(),
+            gone: HashMap::default(),
         }
     }
 
@@ -250,14 +257,7 @@ impl Miner {
                 let Some(item) = self.items.remove(id) else { continue };
                 self.bytes = self.bytes.saturating_sub(item.text.len());
                 count = count.saturating_add(item.count);
-                if item.told != pattern && self.leaving.len() < self.limits.news {
-                    self.leaving.push(News {
-                        id: PatternId(*id),
-                        pattern: PatternId(pattern),
-                        template: template.clone(),
-                        is_new: false,
-                    });
-                }
+                self.let_go(*id, pattern, item.told == pattern);
             }
             if let Some(item) = self.items.get_mut(&pattern) {
                 item.count = item.count.saturating_add(count);
@@ -323,14 +323,26 @@ impl Miner {
     fn forget(&mut self, id: u64) {
         let Some(item) = self.items.remove(&id) else { return };
         self.bytes = self.bytes.saturating_sub(item.text.len());
-        if item.told != item.pattern && self.leaving.len() < self.limits.news {
-            let bucket = self.buckets.get(&item.frame);
-            if let Some(of) = bucket.and_then(|b| b.patterns.iter().find(|p| p.id.0 == item.pattern)) {
-                let news =
-                    News { id: PatternId(id), pattern: of.id, template: of.template.clone(), is_new: false };
-                self.leaving.push(news);
-            }
+        if item.pattern != 0 {
+            self.let_go(id, item.pattern, item.told == item.pattern);
         }
+    }
+
+    fn let_go(&mut self, id: u64, pattern: u64, told: bool) {
+        if id == pattern {
+            return;
+        }
+        if self.gone.len() >= self.limits.news {
+            self.gone.retain(|_, gone| !gone.told);
+        }
+        if self.gone.len() < self.limits.news {
+            self.gone.insert(id, Gone { pattern, told });
+        }
+    }
+
+    /// Remembers where a form leads that rows keep, though it was taken for a pattern's.
+    pub fn remember(&mut self, form: PatternId, pattern: PatternId) {
+        self.let_go(form.0, pattern.0, true);
     }
 
     fn tidy(&mut self) {
@@ -377,7 +389,9 @@ impl Miner {
 
     /// Where an id leads, as of the last call of `patterns`. An id that is not known here may be in the catalog.
     pub fn resolve(&self, id: PatternId) -> Option<&Pattern> {
-        let pattern = self.items.get(&id.0).map_or(id.0, |item| item.pattern);
+        let of = |id: u64| self.items.get(&id).map(|item| item.pattern);
+        let gone = || self.gone.get(&id.0).map(|gone| of(gone.pattern).unwrap_or(gone.pattern));
+        let pattern = of(id.0).or_else(gone).unwrap_or(id.0);
         self.patterns.get(*self.places.get(&pattern)?)
     }
 
@@ -408,9 +422,25 @@ impl Miner {
                 item.told = one.pattern.0;
             }
         }
-        let room = most.saturating_sub(news.len()).min(self.leaving.len());
-        news.extend(self.leaving.drain(..room));
+        // Who was told already need not be remembered any longer.
+        self.gone.retain(|_, gone| !gone.told);
+        let mut gone: Vec<u64> = self.gone.keys().copied().collect();
+        gone.sort_unstable();
+        for id in gone.into_iter().take(most.saturating_sub(news.len())) {
+            if let Some(pattern) = self.resolve(PatternId(id)) {
+                let (pattern, template) = (pattern.id, pattern.template.clone());
+                news.push(News { id: PatternId(id), pattern, template, is_new: false });
+            }
+            self.gone.remove(&id);
+        }
         news
+    }
+
+    /// The ids that lead to one of these patterns.
+    pub fn leading_to(&mut self, ids: &HashSet<PatternId>) -> Vec<PatternId> {
+        self.patterns();
+        let all = self.items.keys().chain(self.gone.keys()).copied().map(PatternId);
+        all.filter(|id| self.resolve(*id).is_some_and(|pattern| ids.contains(&pattern.id))).collect()
     }
 
     /// Takes over what another miner of the same service knows.
@@ -436,8 +466,9 @@ impl Miner {
                 self.add(id, Item { used: self.now, pattern: 0, ..new.clone() });
             }
         }
-        let room = self.limits.news.saturating_sub(self.leaving.len());
-        self.leaving.extend(other.leaving.iter().take(room).cloned());
+        for (id, gone) in &other.gone {
+            self.let_go(*id, gone.pattern, gone.told);
+        }
         self.stale = true;
         self.fit();
     }

@@ -57,20 +57,22 @@ impl Miners {
     }
 
     /// Counts a message whose form has this id, and learns it where that is new. The id to store leads to its pattern.
-    pub fn learn(
-        &mut self,
-        service: &str,
-        form: PatternId,
-        message: impl FnOnce() -> String,
-        count: u64,
-    ) -> PatternId {
+    pub fn learn(&mut self, service: &str, form: PatternId, message: impl FnOnce() -> String) -> PatternId {
         if !self.services.contains_key(service) {
             let kept = Kept { miner: Miner::new(self.limits), used: 0, was_known: false };
             self.services.insert(service.to_owned(), kept);
         }
         let Some(kept) = self.services.get_mut(service) else { return form };
         kept.used = self.round;
-        if kept.miner.learn_known(form, count) { form } else { kept.miner.learn(&message(), count) }
+        if kept.miner.learn_known(form, 1) { form } else { kept.miner.learn(&message(), 1) }
+    }
+
+    /// The same for a message that stays stored with the id of its form.
+    pub fn learn_stored(&mut self, service: &str, form: PatternId, message: impl FnOnce() -> String) {
+        let id = self.learn(service, form, message);
+        if let Some(kept) = self.services.get_mut(service).filter(|_| id != form) {
+            kept.miner.remember(form, id);
+        }
     }
 
     /// Groups all that was learnt in this round, so that `pattern` can be asked.
@@ -128,9 +130,7 @@ impl Miners {
     pub fn leading_to(&mut self, services: &str, ids: &HashSet<PatternId>) -> Vec<PatternId> {
         let of =
             self.services.range_mut(services.to_owned()..).take_while(|(name, _)| name.starts_with(services));
-        of.flat_map(|(_, kept)| kept.miner.patterns().iter().filter(|pattern| ids.contains(&pattern.id)))
-            .flat_map(|pattern| pattern.forms.iter().copied())
-            .collect()
+        of.flat_map(|(_, kept)| kept.miner.leading_to(ids)).collect()
     }
 
     pub fn save(&self) -> Vec<u8> {

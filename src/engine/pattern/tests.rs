@@ -597,3 +597,27 @@ fn a_template_matches_by_its_text() {
     }
     assert_eq!(Template::parse(" \n"), None);
 }
+
+#[test]
+fn an_id_leads_to_its_pattern_when_its_form_was_let_go() {
+    let mut miner = Miner::new(Limits::default());
+    let mut dice = Dice(5);
+    let ids: Vec<PatternId> =
+        (0..200).map(|_| miner.learn(&format!("session opened for user {}", dice.letters(7)), 1)).collect();
+    miner.patterns();
+    let led: Vec<_> = ids.iter().map(|id| miner.resolve(*id).map(|pattern| pattern.id)).collect();
+    assert!(led.iter().all(|id| id.is_some() && *id == led[0]), "{led:?}");
+    let pattern = led[0].unwrap();
+    let leading = miner.leading_to(&std::collections::HashSet::from([pattern]));
+    assert!(ids.iter().all(|id| leading.contains(id)));
+    // The catalog is told of all, in as many parts as it takes.
+    let mut told = Vec::new();
+    loop {
+        let news = miner.news(7);
+        if news.is_empty() {
+            break;
+        }
+        told.extend(news);
+    }
+    assert!(ids.iter().all(|id| told.iter().any(|news| news.id == *id && news.pattern == pattern)));
+}

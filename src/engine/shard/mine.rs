@@ -7,11 +7,7 @@ use serde::Deserialize;
 
 use crate::engine::{
     pattern::{Miners, News, PatternId},
-    record::{
-        model::Level,
-        row::{self, RowHead},
-        timestamp::Timestamp,
-    },
+    record::{model::Level, row::RowHead, timestamp::Timestamp},
 };
 
 /// Of a service in one flush: who writes something else each time must not cost a row of the catalog each time.
@@ -140,7 +136,7 @@ fn learn(
     };
     let message =
         || serde_json::from_slice::<Message>(line).map_or_else(|_| String::new(), |row| row.message);
-    let id = miners.learn(&head.service, form, message, row::weight(line).into());
+    let id = miners.learn(&head.service, form, message);
     Some(Seen { text: 0, from: 0, at, service, id, level: head.level, time: head.timestamp })
 }
 

@@ -46,7 +46,7 @@ impl PatternRow {
 }
 
 /// Puts values of JSON into lists that a statement takes.
-fn lists(rows: impl Iterator<Item = String>) -> Vec<String> {
+pub(super) fn lists(rows: impl Iterator<Item = String>) -> Vec<String> {
     let mut lists: Vec<String> = Vec::new();
     for row in rows {
         match lists.last_mut().filter(|list| list.len() + row.len() < MAX_LIST_BYTES) {
