@@ -22,6 +22,9 @@ static SERVICE: OnceLock<(App, Router)> = OnceLock::new();
 /// Expiry.
 const DAILY: &str = "0 2 * * *";
 
+/// Analyses of services with errors.
+const SIX_HOURLY: &str = "0 */6 * * *";
+
 /// Compaction, and the indexes of what was compacted. The third cron deletes what both have left for readers, and brings home what is spooled.
 const HOURLY: &str = "17 * * * *";
 
@@ -60,6 +63,7 @@ async fn run_jobs(event: &ScheduledEvent, env: &Env) -> Result<()> {
     let failed = |error: app::Error| worker::Error::from(error.to_string());
     match event.cron().as_str() {
         DAILY => drop(jobs::expire::expire(app, now).await.map_err(failed)?),
+        SIX_HOURLY => drop(app::analyses::analyze_all(app, now).await.map_err(failed)?),
         HOURLY => {
             let compacted = jobs::compact::compact(app, now).await;
             // What was compacted before can be indexed, whatever has failed now.
@@ -73,7 +77,8 @@ async fn run_jobs(event: &ScheduledEvent, env: &Env) -> Result<()> {
             let swept = jobs::expire::sweep(app, now).await;
             let drained = jobs::spool::drain(app).await.map(|_| ());
             let purged = app::purge::go_on(app, now).await;
-            for done in [copied, swept, drained, purged] {
+            let looked = app::anomalies::look_at_all(app, now).await;
+            for done in [copied, swept, drained, purged, looked] {
                 done.map_err(failed)?;
             }
         }

@@ -17,6 +17,8 @@ async fn the_fakes_keep_the_contract_of_the_ports() {
     assert_eq!(contract::accounts(&*world.accounts).await, Ok(()));
     assert_eq!(contract::events(&*world.events).await, Ok(()));
     assert_eq!(contract::patterns(&*world.patterns).await, Ok(()));
+    assert_eq!(contract::anomalies(&*world.anomalies).await, Ok(()));
+    assert_eq!(contract::analyses(&*world.analyses).await, Ok(()));
     assert_eq!(contract::copies(&*world.copies).await, Ok(()));
     let log = world.shards.log(&ShardName { tenant: Tenant::default_tenant(), number: 0 });
     assert_eq!(contract::shard_log(&*log, world.now_ms() + 1).await, Ok(()));

@@ -84,7 +84,7 @@ pub async fn groups(
         let message = "a field that says who somebody is can only be counted by this role".to_owned();
         return Err(Error::Denied { code: "not_allowed", message });
     }
-    let filter = &reader.with_patterns(app).await?.confine(filter);
+    let filter = &reader.with_patterns_of(app, filter).await?.confine(filter);
     let new = || Grouping::new(filter, by.to_vec(), measures.to_vec(), Vec::new());
     let (sink, mut stats) = scan(app, filter, new).await?;
     stats.rows_matched += sink.from_summaries;

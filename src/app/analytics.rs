@@ -24,12 +24,13 @@ use crate::engine::{
     query::TimeRange,
     record::{model::Level, timestamp::Timestamp},
     sketch::Sketch,
+    tenant::Tenant,
 };
 
 pub const HOUR_MS: i64 = 3_600_000;
 
 /// So far back at the most.
-pub const MAX_HOURS: u32 = 24 * 92;
+pub const MAX_HOURS: u32 = 24 * 92 + 1;
 
 /// What an answer is made of takes no more than this, as text; it is looked at after so many segments.
 const MAX_BYTES: usize = 12 << 20;
@@ -54,6 +55,7 @@ pub struct Ask<'a> {
     pub hours: u32,
     pub dimensions: &'a [Dimension],
     pub durations: bool,
+    pub minutes: bool,
     /// Hours that need not be told apart.
     pub step: u32,
 }
@@ -68,6 +70,28 @@ pub async fn collect(app: &App, reader: &Reader, ask: Ask<'_>) -> Result<Collect
     let range = TimeRange { start: from, end: now.max(from) };
     let mut collecting = Collecting { reader, ask, hours, facts: Facts::default(), added: 0, is_full: false };
     let mut stats = Stats::default();
+    walk(app, reader.tenant(), range, &mut stats, |facts| collecting.add(facts)).await?;
+    stats.partial |= collecting.is_full;
+    stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
+    Ok(Collected { facts: collecting.facts, from, to: range.end, stats })
+}
+
+/// The first of the last hours, where the current one counts as one from its middle on: an hour that has just begun says
+/// little beside whole ones.
+pub(super) fn first_hour(now: Timestamp, hours: u32) -> u32 {
+    let is_young = now.as_ms().rem_euclid(HOUR_MS) < HOUR_MS / 2;
+    hour(now).saturating_sub(hours - u32::from(!is_young))
+}
+
+/// Hands over the facts of what is not flushed, which are of the range alone, and then those of every segment that overlaps
+/// it; `stats` say whether something is missing.
+pub(super) async fn walk(
+    app: &App,
+    tenant: &Tenant,
+    range: TimeRange,
+    stats: &mut Stats,
+    mut each: impl FnMut(&Facts) + Send,
+) -> Result<(), Error> {
     let mut unflushed = Facts::default();
     let count = |text: &[u8], _: &mut Stats| {
         scan::for_each_row(text, |row| {
@@ -77,20 +101,18 @@ pub async fn collect(app: &App, reader: &Reader, ask: Ask<'_>) -> Result<Collect
             Ok(())
         })
     };
-    let fresh = fresh::read(app, reader.tenant(), range, Copies::PassedOver, &mut stats, count).await?;
-    collecting.add(&unflushed);
+    let fresh = fresh::read(app, tenant, range, Copies::PassedOver, stats, count).await?;
+    each(&unflushed);
     stats.partial |= fresh.partial;
-    let mut segments = Segments::new(app, reader.tenant(), range).with_facts();
-    while let Some(entry) = segments.next(&fresh, &mut stats).await? {
+    let mut segments = Segments::new(app, tenant, range).with_facts();
+    while let Some(entry) = segments.next(&fresh, stats).await? {
         stats.partial |= fresh.is_older_than(&entry);
         match entry.facts.as_deref().filter(|facts| facts.is_known()) {
-            Some(facts) => collecting.add(facts),
+            Some(facts) => each(facts),
             None => stats.partial = true,
         }
     }
-    stats.partial |= collecting.is_full;
-    stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
-    Ok(Collected { facts: collecting.facts, from, to: range.end, stats })
+    Ok(())
 }
 
 struct Collecting<'a> {
@@ -117,12 +139,12 @@ impl Collecting<'_> {
             of => self.reader.shown_value(of.field(), value),
         };
         let wanted = Wanted {
-            minutes: false,
             sees,
             category: |category: &str| self.reader.shown_value("category", category),
             value: shown,
             dimensions: self.ask.dimensions,
             durations: self.ask.durations,
+            minutes: self.ask.minutes,
             step: self.ask.step,
         };
         self.facts.add(facts, &self.hours, &wanted);

@@ -1,4 +1,5 @@
-//! Questions in plain English, answered: read by rules, searched like any other search, by the same reader.
+//! Questions in plain English, answered: read by rules, or by a language model where the rules do not understand all of it, and
+//! searched like any other search, by the same reader.
 
 use super::{
     App, Error, Reader, aggregate,
@@ -7,14 +8,18 @@ use super::{
     search::{self, MAX_LIMIT, Search, Stored},
     stats,
 };
-use crate::engine::{
-    ask::{self, Asked, Known, Wants},
-    enrich,
-    query::{
-        Expr, Filter, Order, TimeRange, parse,
-        stat::{By, Key, Measure, Number},
+use crate::{
+    engine::{
+        analyst::{self, KnownNames},
+        ask::{self, Asked, Known, Part, Wants},
+        enrich,
+        query::{
+            Expr, Filter, Order, TimeRange, parse,
+            stat::{By, Key, Measure, Number},
+        },
+        record::{model::Level, timestamp::Timestamp},
     },
-    record::timestamp::Timestamp,
+    ports::{Model, model::Question},
 };
 
 /// Logs of an answer where nothing is said.
@@ -25,6 +30,26 @@ const BELOW: f64 = 0.98;
 
 /// Names of environments as they are stored.
 const ENVIRONMENTS: [&str; 4] = ["production", "staging", "development", "test"];
+
+/// Fields that a model is told of; it may name others that the question names.
+const FIELDS: [&str; 14] = [
+    "service",
+    "level",
+    "environment",
+    "component",
+    "endpoint",
+    "method",
+    "category",
+    "status",
+    "duration_ms",
+    "user_id",
+    "trace_id",
+    "host",
+    "tags",
+    "message",
+];
+
+const ANSWER_TOKENS: u32 = 400;
 
 /// What was found.
 #[derive(Debug)]
@@ -39,6 +64,8 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Answer {
     pub asked: Asked,
+    /// The model that has read the question; the rules where there is none.
+    pub read_by: Option<String>,
     pub time: TimeRange,
     pub found: Found,
     pub stats: Stats,
@@ -51,10 +78,26 @@ pub async fn ask(app: &App, reader: &Reader, question: &str, limit: Option<usize
     let environments = ENVIRONMENTS.map(str::to_owned);
     let categories: Vec<&str> = enrich::Category::ALL.iter().map(|category| category.as_str()).collect();
     let known = Known { services: &services, environments: &environments, categories: &categories };
-    let asked = ask::ask(question, &known, app.now().as_ms())
-        .map_err(|error| unclear(format!("{}; {}", error.message, error.hint)))?;
-    let expr =
-        parse(&asked.query).map_err(|error| unclear(format!("it became {:?}: {error}", asked.query)))?;
+    let by_rules = ask::ask(question, &known, app.now().as_ms());
+    // Words that the rules search for as they stand may mean something.
+    let is_word = |part: &Part| part.meaning == part.words;
+    let is_clear = by_rules
+        .as_ref()
+        .is_ok_and(|asked| asked.ignored.is_empty() && !asked.understood.iter().any(is_word));
+    let by_model = match &app.model {
+        Some(model) if !is_clear => ask_model(app, model.as_ref(), question, &known).await,
+        _ => None,
+    };
+    let (asked, expr, read_by) = if let Some((asked, expr, model)) = by_model {
+        // What is to be done with what is found the rules know.
+        let wants = by_rules.map_or(Wants::Logs, |by_rules| by_rules.wants);
+        (Asked { wants, ..asked }, expr, Some(model))
+    } else {
+        let asked = by_rules.map_err(|error| unclear(format!("{}; {}", error.message, error.hint)))?;
+        let expr =
+            parse(&asked.query).map_err(|error| unclear(format!("it became {:?}: {error}", asked.query)))?;
+        (asked, expr, None)
+    };
     let start = asked.start_ms.map_or(Timestamp::EPOCH, Timestamp::from_ms);
     // Its last millisecond is in it as a whole.
     let end = asked.end_ms.map_or(Timestamp::MAX, |ms| {
@@ -64,7 +107,67 @@ pub async fn ask(app: &App, reader: &Reader, question: &str, limit: Option<usize
     let filter = Filter { time, expr };
     let limit = asked.limit.or(limit).unwrap_or(SHOWN).min(MAX_LIMIT);
     let (found, stats) = find(app, reader, &asked, filter, limit).await?;
-    Ok(Answer { asked, time, found, stats })
+    Ok(Answer { asked, read_by, time, found, stats })
+}
+
+/// What a model takes the question for. Its query is parsed and confined like any other; where it is of no use the rules'
+/// reading stands.
+async fn ask_model(
+    app: &App,
+    model: &dyn Model,
+    question: &str,
+    known: &Known<'_>,
+) -> Option<(Asked, Expr, String)> {
+    let levels = Level::ALL.map(Level::as_str);
+    let names = KnownNames {
+        services: known.services,
+        fields: &FIELDS,
+        environments: known.environments,
+        categories: known.categories,
+        levels: &levels,
+    };
+    let prompt = analyst::question_prompt(question, &names, app.now().as_ms());
+    let asked = Question {
+        system: &prompt.system,
+        user: &prompt.user,
+        schema: &prompt.schema,
+        max_tokens: ANSWER_TOKENS,
+    };
+    let refused = |reason: String| {
+        app.journal.error(&format!("{} has not read a question: {reason}", model.name()));
+    };
+    let answered = match model.ask(&asked, app.settings.ai_timeout_ms).await {
+        Ok(answered) => answered,
+        Err(error) => {
+            refused(error.to_string());
+            return None;
+        }
+    };
+    let read = match analyst::question_answer(&answered.text) {
+        Ok(read) => read,
+        Err(nonsense) => {
+            refused(nonsense.to_string());
+            return None;
+        }
+    };
+    let expr = match parse(&read.query) {
+        Ok(expr) => expr,
+        Err(error) => {
+            refused(error.to_string());
+            return None;
+        }
+    };
+    let asked = Asked {
+        query: read.query,
+        start_ms: read.start_ms,
+        end_ms: read.end_ms,
+        sort_oldest_first: read.oldest_first,
+        limit: read.limit,
+        wants: Wants::Logs,
+        understood: Vec::new(),
+        ignored: Vec::new(),
+    };
+    Some((asked, expr, answered.model))
 }
 
 async fn find(

@@ -3,9 +3,12 @@
 pub mod access;
 pub mod accounts;
 pub mod aggregate;
+pub mod analyses;
 pub mod analytics;
+pub mod anomalies;
 pub mod ask;
 pub mod audit;
+pub mod compare;
 pub mod configs;
 pub mod context;
 pub mod error;
@@ -16,6 +19,7 @@ pub mod flush;
 pub mod fresh;
 pub mod health;
 pub mod ingest;
+pub mod insights;
 pub mod jobs;
 pub mod limiter;
 pub mod limits;
@@ -48,8 +52,8 @@ use crate::{
         tenant::Tenant,
     },
     ports::{
-        Accounts, Background, Catalog, Clock, Copies, Events, Journal, Limits, Meter, ObjectStore, Outbound,
-        Partitions, Patterns, Random, Scanners, ShardName, Shards,
+        Accounts, Analyses, Anomalies, Background, Catalog, Clock, Copies, Events, Journal, Limits, Meter,
+        Model, ObjectStore, Outbound, Partitions, Patterns, Random, Scanners, ShardName, Shards,
     },
 };
 
@@ -66,6 +70,8 @@ pub struct App {
     pub shards: Arc<dyn Shards>,
     pub scanners: Arc<dyn Scanners>,
     pub outbound: Arc<dyn Outbound>,
+    /// None where the deployment has none.
+    pub model: Option<Arc<dyn Model>>,
     pub limiter: Arc<dyn Limits>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
@@ -74,6 +80,8 @@ pub struct App {
     pub accounts: Arc<dyn Accounts>,
     pub events: Arc<dyn Events>,
     pub patterns: Arc<dyn Patterns>,
+    pub anomalies: Arc<dyn Anomalies>,
+    pub analyses: Arc<dyn Analyses>,
     pub copies: Arc<dyn Copies>,
     pub background: Arc<dyn Background>,
     pub access: Arc<access::Cache>,
@@ -88,6 +96,7 @@ pub struct App {
     pub facts: Arc<scan::Kept<Facts>>,
     pub watch: Arc<watch::Watch>,
     pub mined: Arc<patterns::Mined>,
+    pub looked: Arc<anomalies::Looked>,
 }
 
 impl App {

@@ -23,7 +23,7 @@ const SILENT_MS: i64 = 7 * 60_000;
 const MAX_CLOSING: usize = 100;
 
 /// Where a tenant's objects are.
-const FOLDERS: [&str; 4] = ["logs", "index", "spool", "damaged"];
+const FOLDERS: [&str; 5] = ["logs", "index", "spool", "damaged", "history"];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Removed {
@@ -90,7 +90,10 @@ async fn erase(app: &App, tenant: &Tenant) -> Result<Removed, Error> {
     let erased = app.catalog.erase(tenant).await?;
     app.events.erase(tenant).await?;
     app.patterns.erase(tenant, None).await?;
+    app.anomalies.erase(tenant).await?;
+    app.analyses.erase(tenant).await?;
     app.mined.forget(tenant);
+    app.looked.forget(tenant);
     let mut removed = Removed {
         segments: erased.segments,
         records: erased.rows,

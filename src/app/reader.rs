@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::{
     App, Error,
-    patterns::{self, Patterns},
+    patterns::{self, PATTERN_ID, Patterns},
 };
 use crate::engine::{
     auth::{Permission, Principal, permission::SECURITY},
@@ -85,6 +85,27 @@ impl Reader {
         })
     }
 
+    /// The reader of a job, which sees all of a tenant's logs as they are stored. What it finds is shown to no caller before
+    /// it was looked at who may see it.
+    pub(super) fn of_job(tenant: &Tenant) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            scope: Expr::All,
+            services: None,
+            masks: false,
+            since: Timestamp::EPOCH,
+            sees_security: true,
+            patterns: None,
+        }
+    }
+
+    /// The reader whose sight everybody who reads logs has at least: what is said of what it sees may be shown to all who
+    /// see the service.
+    pub(super) fn of_analyst(tenant: &Tenant) -> Self {
+        let scope = Expr::and(SECURITY.map(|name| of_category(name).negated()).to_vec());
+        Self { scope, masks: true, sees_security: false, ..Self::of_job(tenant) }
+    }
+
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
     }
@@ -95,6 +116,16 @@ impl Reader {
             return Ok(self.clone());
         }
         Ok(Self { patterns: Some(patterns::of(app, &self.tenant).await?), ..self.clone() })
+    }
+
+    /// The same where nothing is shown: only a filter that names a pattern needs them.
+    pub async fn with_patterns_of(&self, app: &App, filter: &Filter) -> Result<Self, Error> {
+        let fields = filter.expr.fields();
+        if fields.named.iter().any(|name| *name == PATTERN_ID) {
+            self.with_patterns(app).await
+        } else {
+            Ok(self.clone())
+        }
     }
 
     pub fn confine(&self, filter: &Filter) -> Confined {
@@ -170,7 +201,7 @@ fn loosened(expr: Expr) -> Expr {
 }
 
 /// Rows of this category, in capitals or not.
-fn of_category(name: &str) -> Expr {
+pub(super) fn of_category(name: &str) -> Expr {
     let test = Test::Value(name.to_owned());
     Expr::Match(Match { field: Field::Named("category".to_owned()), test })
 }

@@ -3,6 +3,8 @@
 //! `contract` only.
 
 mod accounts;
+mod analyses;
+mod anomalies;
 mod catalog;
 mod events;
 mod limit_log;
@@ -16,6 +18,8 @@ mod statements;
 use std::fmt::Debug;
 
 pub use accounts::{accounts, copies};
+pub use analyses::analyses;
+pub use anomalies::anomalies;
 pub use catalog::catalog;
 pub use events::events;
 pub use limit_log::limit_log;

@@ -7,7 +7,7 @@ use super::Broken;
 const SUITE: &str = "contract";
 
 /// Parts of what jobs and the administration of tenants ask of all tenants; readers have no way to them.
-const OF_ALL: [&str; 9] = [
+const OF_ALL: [&str; 11] = [
     // The walks of compaction, expiry and index.
     "(tenant, max_ms, key) > (?1, ?2, ?3)",
     "ORDER BY tenant, number",
@@ -19,6 +19,8 @@ const OF_ALL: [&str; 9] = [
     "SELECT tenant, version, record FROM accounts WHERE",
     "SELECT key FROM segments LIMIT 1",
     "DELETE FROM events WHERE last_ms < ?1",
+    "DELETE FROM anomalies WHERE end_ms < ?1",
+    "DELETE FROM analysis_results WHERE analyzed_ms < ?1",
 ];
 
 /// A statement and its parameters, as text.

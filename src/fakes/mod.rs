@@ -2,9 +2,12 @@
 //! or after a write took effect, and a clock that is turned by hand.
 
 mod accounts;
+mod analyses;
+mod anomalies;
 mod catalog;
 mod events;
 mod limits;
+mod model;
 mod objects;
 mod outbound;
 mod partitions;
@@ -13,4 +16,5 @@ mod scanners;
 mod shards;
 mod world;
 
+pub use model::{Asked, FakeModel};
 pub use world::World;

@@ -12,9 +12,12 @@ use async_trait::async_trait;
 
 use super::{
     accounts::{FakeAccounts, FakeBackground, FakeCopies},
+    analyses::FakeAnalyses,
+    anomalies::FakeAnomalies,
     catalog::FakeCatalog,
     events::FakeEvents,
     limits::FakeLimits,
+    model::FakeModel,
     objects::FakeObjects,
     outbound::FakeOutbound,
     patterns::FakePatterns,
@@ -24,7 +27,7 @@ use super::{
 use crate::{
     app::App,
     engine::config::Settings,
-    ports::{Clock, Counts, Journal, Meter, PortError, Random},
+    ports::{Clock, Counts, Journal, Meter, Model, PortError, Random},
 };
 
 /// A platform in memory. Cloning it gives another handle on the same one.
@@ -38,9 +41,12 @@ pub struct World {
     pub accounts: Arc<FakeAccounts>,
     pub events: Arc<FakeEvents>,
     pub patterns: Arc<FakePatterns>,
+    pub anomalies: Arc<FakeAnomalies>,
+    pub analyses: Arc<FakeAnalyses>,
     pub copies: Arc<FakeCopies>,
     pub background: Arc<FakeBackground>,
     pub outbound: Arc<FakeOutbound>,
+    pub model: Arc<FakeModel>,
     pub limits: Arc<FakeLimits>,
 }
 
@@ -124,6 +130,8 @@ impl World {
         let catalog = Arc::new(FakeCatalog::new(inner.clone()));
         let events = Arc::new(FakeEvents::new(inner.clone()));
         let patterns = Arc::new(FakePatterns::new(inner.clone()));
+        let anomalies = Arc::new(FakeAnomalies::new(inner.clone()));
+        let analyses = Arc::new(FakeAnalyses::new(inner.clone()));
         let notes = (patterns.clone(), events.clone());
         let shards = Arc::new(FakeShards::new(inner.clone(), catalog.clone(), objects.clone(), notes));
         let scanners = FakeScanners::new(inner.clone(), catalog.clone(), objects.clone(), shards.clone());
@@ -131,6 +139,7 @@ impl World {
         let copies = Arc::new(FakeCopies::new(inner.clone()));
         let scanners = Arc::new(scanners);
         let outbound = Arc::new(FakeOutbound::new(inner.clone()));
+        let model = Arc::new(FakeModel::new(inner.clone()));
         let limits = Arc::new(FakeLimits::new(inner.clone()));
         let background = Arc::default();
         Self {
@@ -142,14 +151,18 @@ impl World {
             accounts,
             events,
             patterns,
+            anomalies,
+            analyses,
             copies,
             background,
             outbound,
+            model,
             limits,
         }
     }
 
-    /// The service in this world, with the key `key` and variables as given.
+    /// The service in this world, with the key `key` and variables as given. It has the model of this world where
+    /// `AI_MODEL` is one of them.
     #[expect(clippy::missing_panics_doc, reason = "a wrong test must not run")]
     pub fn app(&self, vars: &[(&str, &str)]) -> App {
         let vars: HashMap<&str, &str> = [("LOG_SERVICE_API_KEY", "key"), ("DEFAULT_TTL_DAYS", "30")]
@@ -166,6 +179,7 @@ impl World {
             shards: self.shards.clone(),
             scanners: self.scanners.clone(),
             outbound: self.outbound.clone(),
+            model: vars.contains_key("AI_MODEL").then(|| self.model.clone() as Arc<dyn Model>),
             limiter: self.limits.clone(),
             random: clock.clone(),
             meter: clock.clone(),
@@ -174,7 +188,10 @@ impl World {
             accounts: self.accounts.clone(),
             events: self.events.clone(),
             patterns: self.patterns.clone(),
+            anomalies: self.anomalies.clone(),
+            analyses: self.analyses.clone(),
             mined: Arc::default(),
+            looked: Arc::default(),
             copies: self.copies.clone(),
             background: self.background.clone(),
             access: Arc::default(),

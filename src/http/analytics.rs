@@ -26,7 +26,7 @@ use crate::{
     },
     engine::{
         auth::Principal,
-        block::facts::{Dimension, Levels},
+        block::facts::{Dimension, Levels, fine::MINUTE_MS},
         pattern::{self, PatternId},
         query::stat::interval_ms,
         record::model::Level,
@@ -40,6 +40,8 @@ const MAX_PATTERNS: usize = 1_000;
 
 const DAY_HOURS: u32 = 24;
 const DEFAULT_DAYS: usize = 7;
+
+const INTERVALS: [(&str, i64); 3] = [("minute", MINUTE_MS), ("hour", HOUR_MS), ("day", 24 * HOUR_MS)];
 
 /// Points of a trend at the most.
 const MAX_POINTS: i64 = 10_000;
@@ -68,7 +70,7 @@ pub(in crate::http) async fn summary(
     }
     let durations = matches!(by, GroupBy::Service | GroupBy::Category);
     let step = if with_patterns { 1 } else { timeframe.hours };
-    let ask = Ask { hours: timeframe.hours, dimensions: &dimensions, durations, step };
+    let ask = Ask { hours: timeframe.hours, dimensions: &dimensions, durations, minutes: false, step };
     let collected = collect(&app, &reader, ask).await?;
     let summary = analytics::summary(&collected, by);
     let groups: Vec<Value> = summary.groups.iter().map(|one| group(one, summary.levels.total())).collect();
@@ -104,7 +106,13 @@ pub(in crate::http) async fn patterns(
     let ignored = params.take_switch("includeIgnored")?.unwrap_or(false);
     let limit = params.take_number(&["limit"], 1, MAX_PATTERNS)?.unwrap_or(PATTERNS);
     params.finish()?;
-    let ask = Ask { hours: timeframe.hours, dimensions: &[Dimension::Pattern], durations: false, step: 1 };
+    let ask = Ask {
+        hours: timeframe.hours,
+        dimensions: &[Dimension::Pattern],
+        durations: false,
+        minutes: false,
+        step: 1,
+    };
     let collected = collect(&app, &reader, ask).await?;
     let wanted = Filter { category, service, levels, ignored, limit };
     let (seen, truncated) = of_patterns(&app, &reader, &collected, &wanted).await?;
@@ -215,18 +223,21 @@ pub(in crate::http) async fn trends(
     let interval = params.take(&["interval"])?;
     let (interval_name, interval) = match &interval {
         None => ("hour", HOUR_MS),
-        Some((name, value)) => named(name, value, &[("hour", HOUR_MS), ("day", 24 * HOUR_MS)])?,
+        Some((name, value)) => named(name, value, &INTERVALS)?,
     };
-    let metrics = take_metrics(&mut params)?;
+    let minutes = interval < HOUR_MS;
+    let metrics = take_metrics(&mut params, minutes)?;
     params.finish()?;
     if i64::from(timeframe.hours) * HOUR_MS / interval > MAX_POINTS {
         let message =
             format!("expected at most {MAX_POINTS} points; ask for a shorter time or a longer interval");
         return Err(Error::invalid("invalid_parameter", "interval", message));
     }
-    let ask = Ask { hours: timeframe.hours, dimensions: &[], durations: metrics.performance, step: 1 };
-    let collected = collect(&app, &reader, ask).await?;
+    let durations = metrics.performance;
+    let ask = Ask { hours: timeframe.hours, dimensions: &[], durations, minutes, step: 1 };
+    let mut collected = collect(&app, &reader, ask).await?;
     let trends = analytics::trends(&collected, interval);
+    collected.stats.partial |= trends.is_partial;
     let points: Vec<Value> = trends.points.iter().map(|one| point(one, metrics)).collect();
     let mut body = head(&collected, &timeframe.text);
     body.insert("interval".into(), interval_name.into());
@@ -293,22 +304,28 @@ pub(in crate::http) async fn categories(
     Ok(answer(body, &collected))
 }
 
-struct Timeframe {
-    text: String,
-    hours: u32,
+pub(super) struct Timeframe {
+    pub(super) text: String,
+    pub(super) hours: u32,
+    pub(super) ms: i64,
 }
 
-fn take_timeframe(params: &mut Params, default: &str) -> Result<Timeframe, Error> {
+pub(super) fn take_timeframe(params: &mut Params, default: &str) -> Result<Timeframe, Error> {
     let (name, text) =
         params.take(&["timeframe"])?.unwrap_or_else(|| ("timeframe".to_owned(), default.to_owned()));
-    let wrong = |message: String| Error::invalid("invalid_parameter", &name, message);
+    timeframe(&name, text)
+}
+
+/// A length of time, in hours that have begun.
+pub(super) fn timeframe(name: &str, text: String) -> Result<Timeframe, Error> {
+    let wrong = |message: String| Error::invalid("invalid_parameter", name, message);
     let ms = interval_ms(&text)
         .map_err(|_| wrong(format!("expected a length of time such as 90m, 24h or 7d, got {text:?}")))?;
     let hours = u32::try_from((ms + HOUR_MS - 1) / HOUR_MS).unwrap_or(u32::MAX);
-    if hours > MAX_HOURS {
+    if hours >= MAX_HOURS {
         return Err(wrong(format!("expected at most {}d, got {text:?}", MAX_HOURS / DAY_HOURS)));
     }
-    Ok(Timeframe { text, hours })
+    Ok(Timeframe { text, hours, ms })
 }
 
 /// Reads `days` and nothing else.
@@ -323,7 +340,7 @@ async fn of_days(
     let days = params.take_number(&["days"], 1, most)?.unwrap_or(DEFAULT_DAYS);
     params.finish()?;
     let hours = u32::try_from(days).unwrap_or(1) * DAY_HOURS;
-    let ask = Ask { hours, dimensions, durations: true, step: 1 };
+    let ask = Ask { hours, dimensions, durations: true, minutes: false, step: 1 };
     Ok((format!("{days}d"), collect(app, reader, ask).await?))
 }
 
@@ -331,22 +348,31 @@ async fn collect(app: &App, reader: &Reader, ask: Ask<'_>) -> Result<Collected, 
     analytics::collect(app, reader, ask).await.map_err(|error| Error::of(app, error))
 }
 
-fn take_metrics(params: &mut Params) -> Result<Metrics, Error> {
+/// What is shown of points; durations are not kept by the minute.
+fn take_metrics(params: &mut Params, minutes: bool) -> Result<Metrics, Error> {
     let Some((name, value)) = params.take(&["metrics"])? else {
-        return Ok(Metrics { count: true, severity: true, performance: true });
+        return Ok(Metrics { count: true, severity: true, performance: !minutes });
     };
     let mut metrics = Metrics { count: false, severity: false, performance: false };
     for part in value.split(',') {
         match named(&name, part, &[("count", 0), ("severity", 1), ("performance", 2)])?.1 {
             0 => metrics.count = true,
             1 => metrics.severity = true,
+            _ if minutes => {
+                let message = "performance is known by the hour and day, not by the minute".to_owned();
+                return Err(Error::invalid("invalid_parameter", &name, message));
+            }
             _ => metrics.performance = true,
         }
     }
     Ok(metrics)
 }
 
-fn named<T: Copy>(param: &str, value: &str, known: &[(&'static str, T)]) -> Result<(&'static str, T), Error> {
+pub(super) fn named<T: Copy>(
+    param: &str,
+    value: &str,
+    known: &[(&'static str, T)],
+) -> Result<(&'static str, T), Error> {
     known.iter().find(|(name, _)| *name == value).copied().ok_or_else(|| {
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
         let message = format!("expected one of {}, got {value:?}", names.join(", "));
@@ -378,7 +404,7 @@ fn group(group: &Group, total: u64) -> Value {
     body.into()
 }
 
-fn counted(levels: &Levels) -> Map<String, Value> {
+pub(super) fn counted(levels: &Levels) -> Map<String, Value> {
     let by_level: Map<String, Value> = Level::ALL
         .iter()
         .zip(levels.0)
@@ -427,6 +453,6 @@ fn point(point: &Point, metrics: Metrics) -> Value {
 }
 
 /// With four digits behind the point.
-fn rounded(number: f64) -> f64 {
+pub(super) fn rounded(number: f64) -> f64 {
     (number * 10_000.0).round() / 10_000.0
 }

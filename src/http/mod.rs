@@ -1,10 +1,12 @@
 //! The HTTP surface: extract, authorise, call a use case, answer. No storage, no rules of the service.
 
 mod admin;
+mod analyses;
 mod analytics;
 mod body;
 mod error;
 mod gate;
+mod insights;
 mod ops;
 mod params;
 mod request_id;

@@ -131,16 +131,23 @@ impl Params {
             }
         }
         self.known.extend(FIELDS);
-        for (names, of_range) in [(START, 0), (END, 1)] {
-            if let Some((name, value)) = self.take(&names)? {
-                let time = time(&name, &value, self.now)?;
-                if of_range == 0 { asked.time.start = time } else { asked.time.end = time }
-            }
-        }
+        asked.time = self.take_range()?;
         if let Some((name, value)) = self.take(&QUERY)? {
             asked.query(&name, &value)?;
         }
         asked.filter("end_time")
+    }
+
+    /// Takes when a range begins and ends; all times where nothing is said.
+    pub(super) fn take_range(&mut self) -> Result<TimeRange, Error> {
+        let mut range = TimeRange::ALL;
+        for (names, of_range) in [(START, 0), (END, 1)] {
+            if let Some((name, value)) = self.take(&names)? {
+                let time = time(&name, &value, self.now)?;
+                if of_range == 0 { range.start = time } else { range.end = time }
+            }
+        }
+        Ok(range)
     }
 
     /// Refuses what nobody has taken.

@@ -12,10 +12,10 @@ use axum::{
 };
 
 use super::{
-    admin, analytics,
+    admin, analyses, analytics,
     error::Error,
     gate::{self, Gate, Kind},
-    ops,
+    insights, ops,
     request_id::RequestId,
     v1,
 };
@@ -100,6 +100,11 @@ fn routes() -> Vec<Route> {
         analytics(route(GET, "/analytics/patterns", ReadLogs, analytics::patterns)),
         route(PATCH, "/analytics/patterns/{id}", WriteConfig, analytics::change_pattern),
         analytics(route(GET, "/analytics/trends", ReadLogs, analytics::trends)),
+        analytics(route(GET, "/analytics/anomalies", ReadLogs, insights::anomalies)),
+        analytics(route(GET, "/analytics/insights", ReadLogs, insights::insights)),
+        analytics(route(GET, "/analytics/compare", ReadLogs, insights::compare)),
+        analytics(route(GET, "/analytics/analyses", ReadLogs, analyses::list)),
+        analytics(route(POST, "/analytics/analyze/{service}", ActOnService, analyses::analyze)),
         route(GET, "/api/v1/logs/configs", ReadConfig, v1::config::list),
         route(GET, "/api/v1/logs/config/{service}", ReadConfig, v1::config::get),
         route(PUT, "/api/v1/logs/config/{service}", WriteConfig, v1::config::put),

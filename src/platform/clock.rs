@@ -1,9 +1,10 @@
 //! Time, randomness and the console.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
-use worker::{Date, Delay, console_error, send::SendFuture};
+use js_sys::{Function, Promise};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+use worker::{Date, console_error, send::SendFuture};
 
 use crate::ports::{Clock, Journal, Random};
 
@@ -16,8 +17,42 @@ impl Clock for Platform {
     }
 
     async fn sleep_ms(&self, ms: u64) {
-        SendFuture::new(Delay::from(Duration::from_millis(ms))).await;
+        SendFuture::new(wait(ms)).await;
     }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(callback: &Function, ms: f64) -> JsValue;
+
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(timer: &JsValue);
+}
+
+/// A timer that ends with who waits for it. `worker::Delay` takes its handle for a number, which it is not on workerd: it
+/// is never cleared, and calls what is not there any more.
+struct Timer {
+    handle: JsValue,
+    done: Function,
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        clear_timeout(&self.handle);
+        // A promise that is never kept would never be freed.
+        let _ = self.done.call0(&JsValue::UNDEFINED);
+    }
+}
+
+pub(super) async fn wait(ms: u64) {
+    let mut timer = None;
+    // No wait is near 2^53 ms.
+    #[expect(clippy::cast_precision_loss)]
+    let passed = Promise::new(&mut |done, _| {
+        timer = Some(Timer { handle: set_timeout(&done, ms as f64), done });
+    });
+    let _ = JsFuture::from(passed).await;
 }
 
 impl Random for Platform {

@@ -9,6 +9,7 @@ mod d1;
 pub(crate) mod durable;
 pub(crate) mod exchange;
 mod meter;
+mod model;
 mod outbound;
 mod r2;
 
@@ -17,7 +18,7 @@ use std::sync::{Arc, LazyLock};
 use worker::Env;
 
 use crate::{
-    app::{App, access, audit, patterns, scan},
+    app::{App, access, anomalies, audit, patterns, scan},
     engine::{
         block::{Facts, Rollup},
         config::Settings,
@@ -32,6 +33,7 @@ static ACCESS: LazyLock<Arc<access::Cache>> = LazyLock::new(Arc::default);
 static AUDIT: LazyLock<Arc<audit::Pending>> = LazyLock::new(Arc::default);
 static ROLLUPS: LazyLock<Arc<scan::Kept<Rollup>>> = LazyLock::new(Arc::default);
 static MINED: LazyLock<Arc<patterns::Mined>> = LazyLock::new(Arc::default);
+static LOOKED: LazyLock<Arc<anomalies::Looked>> = LazyLock::new(Arc::default);
 static FACTS: LazyLock<Arc<scan::Kept<Facts>>> = LazyLock::new(Arc::default);
 
 /// The service on these bindings.
@@ -49,6 +51,11 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         shards: Arc::new(durable::client::ShardStubs::new(env.durable_object("SHARD").map_err(part)?)),
         scanners: Arc::new(durable::scanner::ScannerStubs::new(env.durable_object("SCANNER").map_err(part)?)),
         outbound: Arc::new(outbound::Fetcher),
+        // Logs are taken in and found without one.
+        model: model::model(env).unwrap_or_else(|reason| {
+            worker::console_error!("there is no language model: {reason}");
+            None
+        }),
         limiter: Arc::new(durable::limiter::LimiterStubs::new(env.durable_object("LIMITER").map_err(part)?)),
         random: clock.clone(),
         journal: clock.clone(),
@@ -56,7 +63,9 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         clock,
         accounts: catalog.clone(),
         events: catalog.clone(),
-        patterns: catalog,
+        patterns: catalog.clone(),
+        anomalies: catalog.clone(),
+        analyses: catalog,
         copies: Arc::new(copies::KvCopies::new(env.kv("KV").map_err(part)?)),
         background: Arc::new(background::Platform),
         access: ACCESS.clone(),
@@ -71,6 +80,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         facts: FACTS.clone(),
         watch: Arc::default(),
         mined: MINED.clone(),
+        looked: LOOKED.clone(),
     })
 }
 

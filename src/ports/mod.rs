@@ -4,6 +4,8 @@
 //! `fakes` in memory.
 
 pub mod accounts;
+pub mod analyses;
+pub mod anomalies;
 pub mod background;
 pub mod catalog;
 pub mod clock;
@@ -12,6 +14,7 @@ pub mod journal;
 pub mod limit_log;
 pub mod limits;
 pub mod meter;
+pub mod model;
 pub mod objects;
 pub mod outbound;
 pub mod partitions;
@@ -22,6 +25,8 @@ pub mod shard_log;
 pub mod shards;
 
 pub use accounts::{Accounts, Copies};
+pub use analyses::Analyses;
+pub use anomalies::Anomalies;
 pub use background::Background;
 pub use catalog::{Catalog, CatalogEntry};
 pub use clock::Clock;
@@ -30,6 +35,7 @@ pub use journal::Journal;
 pub use limit_log::LimitLog;
 pub use limits::{LimiterName, Limits};
 pub use meter::{Counts, Meter};
+pub use model::Model;
 pub use objects::ObjectStore;
 pub use outbound::Outbound;
 pub use partitions::Partitions;
@@ -44,7 +50,7 @@ pub use shards::{ShardName, Shards};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part} failed: {reason}")]
 pub struct PortError {
-    /// Which part: `accounts`, `catalog`, `copies`, `events`, `objects`, `outbound`, `shard`, `shard log`, `scanner`, `limiter`,
+    /// Which part: `accounts`, `analyses`, `anomalies`, `catalog`, `copies`, `events`, `model`, `objects`, `outbound`, `shard`, `shard log`, `scanner`, `limiter`,
     /// `limit log`, or `store` for all of them together.
     pub part: &'static str,
     pub reason: String,

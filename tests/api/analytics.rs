@@ -435,3 +435,27 @@ async fn a_flush_does_not_wait_for_what_is_told_of_patterns() {
     assert_eq!((&body["data"][0]["pattern"], &body["data"][0]["count"]), (&json!("one and two"), &json!(2)));
     assert!(body["data"][0]["first_seen"].is_string(), "what was not told comes again");
 }
+
+#[tokio::test]
+async fn a_name_that_is_another_each_time_is_one_pattern_before_and_after_a_flush() {
+    let service = Service::new();
+    let syllables = ["ba", "do", "fi", "gu", "ke", "lo", "mi", "nu"];
+    let name = |n: usize| format!("{}{}{}", syllables[n / 8], syllables[n % 8], syllables[n / 3 % 8]);
+    let records: Vec<Value> =
+        (0..64).map(|n| log("auth", &format!("session opened for user {}", name(n)))).collect();
+    service.store_all(&records).await;
+    for flushed in [false, true] {
+        if flushed {
+            service.flush().await;
+            service.world.turn_clock(61_000);
+        }
+        let body = service.get("/analytics/patterns").await.ok();
+        let data = body["data"].as_array().unwrap();
+        assert_eq!((data.len(), &data[0]["count"]), (1, &json!(64)), "{flushed} {body}");
+        let id = data[0]["pattern_id"].as_str().unwrap();
+        let found = service.get(&format!("/api/v1/logs?limit=100&q=pattern_id:{id}")).await.ok();
+        assert_eq!(found["data"].as_array().unwrap().len(), 64, "{flushed}");
+    }
+    let stored = service.get("/api/v1/stats?by=pattern_id").await.ok();
+    assert_eq!(stored["data"].as_array().unwrap().len(), 1, "rows have their pattern's id: {stored}");
+}

@@ -5,7 +5,9 @@
 mod access;
 mod addresses;
 mod aggregate;
+mod analyses;
 mod analytics;
+mod anomalies;
 mod audit;
 mod auth;
 mod body;
@@ -14,6 +16,7 @@ mod config;
 mod cost;
 mod expiry;
 mod faults;
+mod findings;
 mod idempotency;
 mod index;
 mod ingest;

@@ -92,7 +92,7 @@ describe("analytics", () => {
     assertError(await say("xyz", {}), 400, "invalid_parameter", "id");
     assertError(await say(one.pattern_id, { colour: "red" }), 400, "unknown_field", "colour");
     assertError(await say("0123456789abcdef", { name: "n" }), 404, "not_found");
-    const viewer = as(t, await makeKey(t, { name: "v", role: "support" }));
+    const viewer = as(t, (await makeKey(t, { name: "v", role: "support" })).key);
     assert.equal((await call(viewer, `/analytics/patterns/${one.pattern_id}`, { method: "PATCH", json: {} })).status, 403);
   });
 

@@ -10,7 +10,7 @@ before(async () => {
 });
 after(() => t?.dispose());
 
-for (const part of ["objects", "catalog", "partitions", "accounts", "events", "patterns", "copies", "statements", "shard_log", "limit_log", "limits"]) {
+for (const part of ["objects", "catalog", "partitions", "accounts", "events", "patterns", "anomalies", "analyses", "copies", "statements", "shard_log", "limit_log", "limits"]) {
   test(`${part}: every promise of the port is kept on workerd`, async () => {
     const answer = await t.fetch(`/__contract/${part}`);
     assert.equal(`${answer.status} ${await answer.text()}`, "200 kept");

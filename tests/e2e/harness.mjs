@@ -21,11 +21,12 @@ const owned = new Set();
  * Starts an instance.
  * - `persist`: a directory whose state outlives the instance; without it the state goes away with `dispose()`.
  * - `vars`: variables in place of those of wrangler.toml; `key: null` starts without LOG_SERVICE_API_KEY.
+ * - `model`: a language model of `startModel` in model.mjs, whose variables it gets.
  * - `build`: the folder of another build of the Worker.
  * - `producers`: Workers that tail into Timberline, `{ name, script, ...any other Miniflare worker option }`.
  * - `worker`: Miniflare worker options for Timberline itself, in place of those below.
  */
-export async function startTimberline({ persist, vars = {}, key = KEY, producers = [], worker = {}, build = join(ROOT, "build") } = {}) {
+export async function startTimberline({ persist, vars = {}, model, key = KEY, producers = [], worker = {}, build = join(ROOT, "build") } = {}) {
   const state = persist ?? mkdtempSync(join(tmpdir(), "timberline-"));
   const logs = [];
   let restarted = () => {};
@@ -37,7 +38,7 @@ export async function startTimberline({ persist, vars = {}, key = KEY, producers
     log: new Log(LogLevel.ERROR),
     handleStructuredLogs: (line) => logs.push(line),
     unsafeHandleRuntimeRestart: () => restarted(),
-    workers: [timberline({ ...VARS, DEFAULT_TTL_DAYS: "30", ...vars, ...(key === null ? {} : { LOG_SERVICE_API_KEY: key }) }, worker, build), ...producers.map(producer)],
+    workers: [timberline({ ...VARS, DEFAULT_TTL_DAYS: "30", ...model?.vars, ...vars, ...(key === null ? {} : { LOG_SERVICE_API_KEY: key }) }, worker, build), ...producers.map(producer)],
   });
   let mf;
   let processes = [];

@@ -96,7 +96,7 @@ pub async fn facets(app: &App, reader: &Reader, filter: &Filter, names: &[String
         let facets = known.into_iter().map(|name| (name.to_owned(), Facet::default())).collect();
         Counting { facets, finds: names.is_empty(), found: 0 }
     };
-    let (sink, stats) = scan(app, &reader.with_patterns(app).await?.confine(filter), new).await?;
+    let (sink, stats) = scan(app, &reader.with_patterns_of(app, filter).await?.confine(filter), new).await?;
     let mut facets = sink.into_facets();
     let order: Vec<String> = if names.is_empty() {
         USUAL

@@ -37,7 +37,7 @@ pub async fn fields(
     filter: &Filter,
 ) -> Result<(BTreeMap<String, FieldRows>, u64, Stats), Error> {
     let (mut names, mut stats) =
-        scan(app, &reader.with_patterns(app).await?.confine(filter), Names::default).await?;
+        scan(app, &reader.with_patterns_of(app, filter).await?.confine(filter), Names::default).await?;
     for name in ["id", "timestamp", "received_at"] {
         if names.rows > 0 {
             names.fields.insert(name.to_owned(), FieldRows { text: names.rows, ..FieldRows::default() });

@@ -3,7 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{Collected, HOUR_MS};
-use crate::engine::{block::facts::Levels, record::timestamp::Timestamp, sketch::Sketch};
+use crate::engine::{
+    block::facts::{Levels, fine::MINUTE_MS},
+    record::timestamp::Timestamp,
+    sketch::Sketch,
+};
+
+const MINUTE_STEP: usize = 60_000;
 
 /// What is shown of each point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,25 +29,39 @@ pub struct Point {
 #[derive(Debug)]
 pub struct Trends {
     pub points: Vec<Point>,
+    /// Of some records only the hour is known.
+    pub is_partial: bool,
 }
 
-/// A point for every interval of the range, also for those without records. The interval is of whole hours.
+/// A point for every interval of the range, also for those without records. The interval is a minute, or of whole hours.
 pub fn trends(collected: &Collected, interval_ms: i64) -> Trends {
-    let interval = interval_ms.max(HOUR_MS);
+    let interval = interval_ms.max(MINUTE_MS);
     let start_of = |ms: i64| ms.div_euclid(interval) * interval;
     let mut points: BTreeMap<i64, (Levels, Sketch)> = BTreeMap::new();
+    let mut is_partial = false;
     let mut at = start_of(collected.from.as_ms());
     while at <= collected.to.as_ms() {
         points.insert(at, Default::default());
         at += interval;
     }
     for (_, _, hour, cell) in collected.facts.iter() {
-        let (levels, durations) = points.entry(start_of(i64::from(hour) * HOUR_MS)).or_default();
+        let start = i64::from(hour) * HOUR_MS;
+        if interval < HOUR_MS {
+            let known = cell.fine.minutes.iter().fold(0_u64, |sum, of| sum.saturating_add(of.total()));
+            is_partial |= known < cell.levels.total();
+            for (at, minute) in (start..).step_by(MINUTE_STEP).zip(&cell.fine.minutes) {
+                if let Some((levels, _)) = points.get_mut(&start_of(at)) {
+                    levels.add(minute);
+                }
+            }
+            continue;
+        }
+        let (levels, durations) = points.entry(start_of(start)).or_default();
         levels.add(&cell.levels);
         if let Some(theirs) = &cell.durations {
             durations.merge(theirs);
         }
     }
     let point = |(ms, (levels, durations))| Point { time: Timestamp::from_ms(ms), levels, durations };
-    Trends { points: points.into_iter().map(point).collect() }
+    Trends { points: points.into_iter().map(point).collect(), is_partial }
 }

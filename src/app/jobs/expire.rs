@@ -36,8 +36,8 @@ pub struct Expired {
     pub segments_anonymised: u64,
 }
 
-/// Events are told of no longer than this.
-const EVENTS_MS: i64 = 90 * retention::DAY_MS;
+/// Events, anomalies and analyses are told of no longer than this.
+const TOLD_MS: i64 = 90 * retention::DAY_MS;
 
 /// Runs as of `now`, which the schedule gives.
 pub async fn expire(app: &App, now: Timestamp) -> Result<Expired, Error> {
@@ -92,7 +92,10 @@ pub async fn expire_within(app: &App, now: Timestamp, most: Most) -> Result<Expi
         }
     }
     sweep(app, now).await?;
-    app.events.forget(Timestamp::from_ms(now.as_ms() - EVENTS_MS)).await?;
+    let told_since = Timestamp::from_ms(now.as_ms() - TOLD_MS);
+    app.events.forget(told_since).await?;
+    app.anomalies.forget(told_since).await?;
+    app.analyses.forget(told_since).await?;
     // Last, as it takes longest: whatever ends it, what was to be deleted is.
     expired.segments_anonymised = anonymise::run(app, due, now).await?;
     Ok(expired)

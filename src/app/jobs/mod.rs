@@ -6,5 +6,6 @@ pub mod expire;
 pub mod index;
 mod merge;
 mod rewrite;
+pub(super) mod round;
 mod settled;
 pub mod spool;

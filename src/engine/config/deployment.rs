@@ -8,7 +8,7 @@ use crate::engine::{
 /// Days that logs are kept at the most; a longer TTL is refused.
 pub const MAX_TTL_DAYS: u32 = 3_650;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// `LOG_SERVICE_API_KEY`; without it nobody is let in by a key.
     pub api_key: Option<String>,
@@ -25,6 +25,10 @@ pub struct Settings {
     /// `SCANNERS_PER_TENANT`: objects that share the work of a large query; with 0 there are none.
     pub scanners_per_tenant: u32,
     pub rate_limits: RateLimits,
+    /// `AI_TIMEOUT` in seconds: how long a language model is waited for.
+    pub ai_timeout_ms: u64,
+    /// `ANOMALY_FALSE_ALARMS_PER_DAY`: how many anomalies of a tenant may be chance.
+    pub false_alarms_per_day: f64,
 }
 
 /// How often a key, and an address, may call.
@@ -67,6 +71,14 @@ impl Settings {
                 _ => Err(BadSetting { name, expected: "true or false".to_owned(), got: format!("{got:?}") }),
             },
         };
+        let share = |name: &'static str, default: f64, max: f64| match get(name) {
+            None => Ok(default),
+            Some(got) => got.trim().parse().ok().filter(|n| (0.0..=max).contains(n)).ok_or(BadSetting {
+                name,
+                expected: format!("a number from 0 to {max}"),
+                got: format!("{got:?}"),
+            }),
+        };
         let window_ms = u64::from(number("RATE_LIMIT_WINDOW", 60, 1, 86_400)?) * 1_000;
         let policy = |name, default| {
             Ok::<_, BadSetting>(Policy { limit: number(name, default, 1, 10_000_000)?, window_ms })
@@ -85,6 +97,8 @@ impl Settings {
                 requests: policy("RATE_LIMIT_REQUESTS", 100)?,
                 batches: policy("RATE_LIMIT_BATCHES", 20)?,
             },
+            ai_timeout_ms: u64::from(number("AI_TIMEOUT", 30, 1, 120)?) * 1_000,
+            false_alarms_per_day: share("ANOMALY_FALSE_ALARMS_PER_DAY", 1.0, 100.0)?,
         })
     }
 }
@@ -155,6 +169,10 @@ mod tests {
         };
         assert_eq!(read("DEFAULT_TTL_DAYS", "7").map(|s| s.default_ttl_days), Ok(7));
         assert_eq!(read("SHARDS_PER_TENANT", " 4 ").map(|s| s.shards_per_tenant), Ok(4));
+        assert_eq!(read("AI_TIMEOUT", "5").map(|s| s.ai_timeout_ms), Ok(5_000));
+        let alarms = |value| read("ANOMALY_FALSE_ALARMS_PER_DAY", value).map(|s| s.false_alarms_per_day);
+        assert_eq!((alarms("0"), alarms("0.5")), (Ok(0.0), Ok(0.5)));
+        assert!(["-1", "NaN", "many", "101"].into_iter().all(|value| alarms(value).is_err()));
         assert_eq!(read("SCANNERS_PER_TENANT", "0").map(|s| s.scanners_per_tenant), Ok(0));
         assert_eq!(read("SCANNERS_PER_TENANT", "65").map_err(|e| e.name), Err("SCANNERS_PER_TENANT"));
         let limits = |name, value| read(name, value).map(|s| s.rate_limits);

@@ -130,6 +130,17 @@ impl fmt::Display for Bars<'_> {
     }
 }
 
+/// The names of fields that are asked for, as they are stored.
+pub(in crate::http) fn take_fields(params: &mut Params) -> Result<Vec<String>, Error> {
+    let fields = params.take(&["fields"])?;
+    let names = list(fields, "fields", 0, MAX_FIELDS, |name| match Field::named(name) {
+        Ok(Field::Named(name)) => Ok(name),
+        Ok(Field::Any) => Err("expected the name of a field".to_owned()),
+        Err(instead) => Err(format!("expected {instead}, got {name:?}")),
+    })?;
+    Ok(names.into_iter().map(|(_, name)| name).collect())
+}
+
 /// The most frequent values of fields.
 pub(in crate::http) async fn facets(
     State(app): State<App>,
@@ -138,13 +149,7 @@ pub(in crate::http) async fn facets(
 ) -> Result<Response, Error> {
     let mut params = Params::read(&uri, app.now())?;
     let filter = params.take_filter()?;
-    let fields = params.take(&["fields"])?;
-    let names = list(fields, "fields", 0, MAX_FIELDS, |name| match Field::named(name) {
-        Ok(Field::Named(name)) => Ok(name),
-        Ok(Field::Any) => Err("expected the name of a field".to_owned()),
-        Err(instead) => Err(format!("expected {instead}, got {name:?}")),
-    })?;
-    let names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
+    let names = take_fields(&mut params)?;
     let limit = params.take_number(&["limit"], 1, 1_000)?.unwrap_or(10);
     params.finish()?;
     let found =

@@ -83,7 +83,7 @@ fn shown(question: &str, answer: &Answer) -> Value {
         "question": question, "query": asked.query, "wants": wants,
         "start_time": (time.start > Timestamp::EPOCH).then_some(time.start),
         "end_time": (time.end < Timestamp::MAX).then_some(time.end),
-        "understood": understood, "ignored": asked.ignored, "stats": show::stats(&answer.stats),
+        "understood": understood, "ignored": asked.ignored, "read_by": answer.read_by.as_deref().unwrap_or("rules"), "stats": show::stats(&answer.stats),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod events;
+mod findings;
 mod partitions;
 mod patterns;
 mod rows;
