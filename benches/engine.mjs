@@ -1,4 +1,4 @@
-// The engine alone, in wasm on one thread: what a record passes, against parsing its JSON; patterns and sketches.
+// The engine alone, in wasm on one thread: what a record passes, against parsing its JSON; patterns, sketches and anomalies.
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { WASM_FEATURES } from "../scripts/build.mjs";
@@ -28,7 +28,8 @@ export function measureEngine(logs) {
   engine.put(Buffer.concat([...few.batches()].map(({ body }) => body)));
   const { lines } = few.facts;
   engine.messages();
-  const [parsed, passed, mined, sketched] = quickest(engine, ["parse", "pipeline", "mine", "sketch"]);
+  const series = engine.history();
+  const [parsed, passed, mined, sketched, evaluated] = quickest(engine, ["parse", "pipeline", "mine", "sketch", "evaluate"]);
   const aLine = (seconds) => (seconds * 1e6) / lines;
   return [
     row("engine", "the pipeline", [
@@ -41,6 +42,9 @@ export function measureEngine(logs) {
       note: `with a miner that knows nothing at first; ${engine.mine()} patterns`,
     }),
     row("engine", "quantile sketches", [{ value: lines / sketched, unit: "values/s" }]),
+    row("engine", "evaluation of anomalies", [{ value: series / evaluated, unit: "series/s" }], {
+      note: `${series} series over two weeks in ${(evaluated * 1e3).toFixed(0)} ms; ${engine.evaluate()} anomalies`,
+    }),
   ];
 }
 

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 use timberline::engine::{
+    anomaly::{self, Budget, Input, LevelSeries, PatternSeries, ServiceSeries},
     pattern::{Limits, Miner},
     pipeline::{Options, Pipeline, Settings},
     record::{
@@ -20,6 +21,10 @@ use uuid::Uuid;
 
 static BODY: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static SERVICES: Mutex<Vec<ServiceSeries>> = Mutex::new(Vec::new());
+
+/// Two weeks in steps of five minutes, as a history keeps them.
+const STEPS: usize = 14 * 288;
 
 fn with_lines(mut each: impl FnMut(&[u8])) -> u32 {
     let body = BODY.lock().unwrap();
@@ -77,6 +82,51 @@ pub extern "C" fn sketch() -> u32 {
         sketch.add(message.len() as f64 + nth as f64 / 7.0, 1);
     }
     sketch.encode().len() as u32
+}
+
+/// Makes two weeks of twenty services with a day's season, and answers how many series they are.
+#[unsafe(no_mangle)]
+pub extern "C" fn history() -> u32 {
+    let mut random = 1_u64;
+    let mut count = |mean: u64, step: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let by_day = mean * (2 + u64::from(step % 288 > 96)) / 2;
+        (by_day + (random >> 33) % (mean / 4 + 2)) as u32
+    };
+    let mut services = Vec::new();
+    for service in 0..20 {
+        let mut series = |mean: u64, from: usize| -> Vec<u32> {
+            (0..STEPS).map(|step| if step < from { 0 } else { count(mean, step) }).collect()
+        };
+        let levels = [("INFO", 200), ("WARN", 10), ("ERROR", 3)];
+        let levels = levels.map(|(level, mean)| LevelSeries { level: level.into(), counts: series(mean, 0) });
+        let pattern = |n: u64| PatternSeries {
+            id: format!("{n:016x}"),
+            template: format!("pattern {n} of <*>"),
+            level: "INFO".into(),
+            first_seen_ms: Some(0),
+            counts: series(1 + n, STEPS - 4 * 288),
+        };
+        let patterns = (0..30).map(pattern).collect();
+        let name = format!("service-{service}");
+        services.push(ServiceSeries {
+            service: name,
+            levels: levels.into(),
+            patterns,
+            ..ServiceSeries::default()
+        });
+    }
+    let number = services.iter().map(|one| one.levels.len() + one.patterns.len()).sum::<usize>();
+    *SERVICES.lock().unwrap() = services;
+    number as u32
+}
+
+/// Evaluates the last step of what `history` has made, and answers how many anomalies that are.
+#[unsafe(no_mangle)]
+pub extern "C" fn evaluate() -> u32 {
+    let services = SERVICES.lock().unwrap();
+    let input = Input { start_ms: 0, step_ms: 300_000, steps: STEPS, services: &services };
+    anomaly::evaluate(&input, Budget::default(), STEPS).len() as u32
 }
 
 /// Takes the messages out of the lines.
