@@ -93,7 +93,7 @@ pub(super) async fn walk(
     mut each: impl FnMut(&Facts) + Send,
 ) -> Result<(), Error> {
     let mut unflushed = Facts::default();
-    let count = |text: &[u8], _: &mut Stats| {
+    let mut count = |text: &[u8], _: &mut Stats| {
         scan::for_each_row(text, |row| {
             if range.start <= row.head.timestamp && row.head.timestamp <= range.end {
                 unflushed.count_row(&row);
@@ -101,7 +101,7 @@ pub(super) async fn walk(
             Ok(())
         })
     };
-    let fresh = fresh::read(app, tenant, range, Copies::PassedOver, stats, count).await?;
+    let fresh = fresh::read(app, tenant, range, Copies::PassedOver, stats, &mut count).await?;
     each(&unflushed);
     stats.partial |= fresh.partial;
     let mut segments = Segments::new(app, tenant, range).with_facts();

@@ -9,6 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{
     SinkExt, Stream, StreamExt,
@@ -192,6 +193,7 @@ impl Writer<'_> {
     }
 }
 
+#[async_trait]
 impl Sink for Writer<'_> {
     fn row(&mut self, row: &Row<'_>, _: Option<&Arc<str>>) -> Result<(), Error> {
         let damaged = |error| crate::engine::block::Corrupt::damaged("row", error);

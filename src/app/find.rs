@@ -35,8 +35,8 @@ pub async fn find(app: &App, reader: &Reader, id: Uuid) -> Result<Option<Stored>
 async fn of_tenant(app: &App, tenant: &Tenant, id: Uuid) -> Result<Option<Stored>, Error> {
     let mut stats = Stats::default();
     let mut found = None;
-    let look = |text: &[u8], _: &mut Stats| pick(text, id, &mut found);
-    let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::Allowed, &mut stats, look).await?;
+    let mut look = |text: &[u8], _: &mut Stats| pick(text, id, &mut found);
+    let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::Allowed, &mut stats, &mut look).await?;
     if let Some(line) = found {
         return Ok(Some(Stored { line, key: None }));
     }

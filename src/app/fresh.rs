@@ -44,6 +44,9 @@ pub enum Copies {
     PassedOver,
 }
 
+/// What is done with the rows of each block.
+type Each<'e> = dyn FnMut(&[u8], &mut Stats) -> Result<(), Error> + Send + 'e;
+
 /// Hands over the text of every block that overlaps the range.
 pub async fn read(
     app: &App,
@@ -51,7 +54,7 @@ pub async fn read(
     range: TimeRange,
     copies: Copies,
     stats: &mut Stats,
-    mut each: impl FnMut(&[u8], &mut Stats) -> Result<(), Error> + Send,
+    each: &mut Each<'_>,
 ) -> Result<Fresh, Error> {
     let mut fresh = Fresh::default();
     let mut spooled = HashSet::new();
@@ -71,7 +74,7 @@ pub async fn read(
         };
         let known = copies == Copies::PassedOver && fresh.is_in_segments(app, tenant, first_id).await?;
         if !known && spooled.insert(first_id) {
-            fresh.hand_over(app, key, &bytes, range, stats, &mut each)?;
+            fresh.hand_over(app, key, &bytes, range, stats, each)?;
         }
     }
     for shard in app.shards_of(tenant) {
@@ -85,7 +88,7 @@ pub async fn read(
         fresh.covered.push((shard.number, unflushed.from_seq));
         for bytes in unflushed.appends {
             if spooled.is_empty() || !spooled.contains(&first_id(&bytes)) {
-                fresh.hand_over(app, "of a shard", &bytes, range, stats, &mut each)?;
+                fresh.hand_over(app, "of a shard", &bytes, range, stats, each)?;
             }
         }
     }
@@ -118,7 +121,7 @@ impl Fresh {
         bytes: &[u8],
         range: TimeRange,
         stats: &mut Stats,
-        each: &mut impl FnMut(&[u8], &mut Stats) -> Result<(), Error>,
+        each: &mut Each<'_>,
     ) -> Result<(), Error> {
         let mut work = || {
             let append = Append::parse(bytes)?;

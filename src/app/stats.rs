@@ -22,7 +22,7 @@ pub async fn services(app: &App, reader: &Reader) -> Result<(Summary, bool), Err
     let tenant = reader.tenant();
     let mut all = Summary::new();
     let mut stats = Stats::default();
-    let count = |text: &[u8], _: &mut Stats| {
+    let mut count = |text: &[u8], _: &mut Stats| {
         scan::for_each_row(text, |row| {
             let bytes = row.line.len() as u64 + 1;
             let (head, weight) = (&row.head, row.weight());
@@ -30,7 +30,7 @@ pub async fn services(app: &App, reader: &Reader) -> Result<(Summary, bool), Err
             Ok(())
         })
     };
-    let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::PassedOver, &mut stats, count).await?;
+    let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::PassedOver, &mut stats, &mut count).await?;
     let mut partial = fresh.partial;
     let mut segments = Segments::new(app, tenant, TimeRange::ALL);
     while let Some(entry) = segments.next(&fresh, &mut stats).await? {
@@ -79,7 +79,7 @@ pub async fn service(app: &App, reader: &Reader, service: &str) -> Result<Servic
     };
     let mut stats = Stats::default();
     let mut unflushed = Rollup::default();
-    let count = |text: &[u8], _: &mut Stats| {
+    let mut count = |text: &[u8], _: &mut Stats| {
         scan::for_each_row(text, |row| {
             if row.head.service == service && reader.sees_service(service) {
                 unflushed.count(service, row.head.level, row.head.timestamp, row.weight());
@@ -87,7 +87,7 @@ pub async fn service(app: &App, reader: &Reader, service: &str) -> Result<Servic
             Ok(())
         })
     };
-    let fresh = fresh::read(app, tenant, range, Copies::PassedOver, &mut stats, count).await?;
+    let fresh = fresh::read(app, tenant, range, Copies::PassedOver, &mut stats, &mut count).await?;
     add(&unflushed);
     let mut unknown = false;
     let mut segments = Segments::new(app, tenant, range).with_rollups();

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use super::Sink;
 use crate::{
     app::Error,
@@ -14,20 +16,21 @@ use crate::{
     },
 };
 
-pub(super) struct Masked<'s, S> {
-    sink: &'s mut S,
+pub(super) struct Masked<'s> {
+    sink: &'s mut dyn Sink,
     expr: &'s Expr,
     order: Order,
     pub(super) matched: u64,
 }
 
-impl<'s, S> Masked<'s, S> {
-    pub(super) fn new(sink: &'s mut S, expr: &'s Expr, order: Order) -> Self {
+impl<'s> Masked<'s> {
+    pub(super) fn new(sink: &'s mut dyn Sink, expr: &'s Expr, order: Order) -> Self {
         Self { sink, expr, order, matched: 0 }
     }
 }
 
-impl<S: Sink> Sink for Masked<'_, S> {
+#[async_trait]
+impl Sink for Masked<'_> {
     fn row(&mut self, row: &Row<'_>, key: Option<&Arc<str>>) -> Result<(), Error> {
         let line = redact::mask_row(row.line).ok_or_else(|| Corrupt::damaged("row", "it is no object"))?;
         if !self.expr.matches_row(&line)? {
@@ -60,7 +63,7 @@ impl<S: Sink> Sink for Masked<'_, S> {
         self.sink.skips(from, to)
     }
 
-    fn pause(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
-        self.sink.pause()
+    async fn pause(&mut self) -> Result<(), Error> {
+        self.sink.pause().await
     }
 }

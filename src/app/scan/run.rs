@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::{join_all, try_join};
 
@@ -66,7 +67,8 @@ pub enum Again {
     InOrder,
 }
 
-/// Where the rows go.
+/// Where the rows go. Scans take it as an object: one for each kind of sink would be a tenth of the Worker.
+#[async_trait]
 pub trait Sink: Send {
     /// A wanted row.
     fn row(&mut self, row: &Row<'_>, key: Option<&Arc<str>>) -> Result<(), Error>;
@@ -110,16 +112,16 @@ pub trait Sink: Send {
     }
 
     /// Called between blocks, to let out what has gathered.
-    fn pause(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
-        async { Ok(()) }
+    async fn pause(&mut self) -> Result<(), Error> {
+        Ok(())
     }
 }
 
 /// Runs a scan. Answers where it stopped at a limit, if it did: everything that comes before has been looked at.
-pub async fn run<S: Sink>(
+pub async fn run(
     app: &App,
     scan: &Scan<'_>,
-    sink: &mut S,
+    sink: &mut dyn Sink,
     stats: &mut Stats,
     last_try: bool,
 ) -> Result<Result<Option<Timestamp>, Again>, Error> {
@@ -133,10 +135,10 @@ pub async fn run<S: Sink>(
 }
 
 /// The same, by what is stored.
-async fn stored<S: Sink>(
+async fn stored(
     app: &App,
     scan: &Scan<'_>,
-    sink: &mut S,
+    sink: &mut dyn Sink,
     stats: &mut Stats,
     last_try: bool,
 ) -> Result<Result<Option<Timestamp>, Again>, Error> {
@@ -144,9 +146,8 @@ async fn stored<S: Sink>(
     let query = Query::new(&filter.expr);
     let words = query.required_words();
     let mut looked_up = Stats::default();
-    let fresh = fresh::read(app, tenant, filter.time, scan.copies, stats, |text, stats| {
-        offer_rows(text, filter, None, sink, stats)
-    });
+    let mut offer = |text: &[u8], stats: &mut Stats| offer_rows(text, filter, None, sink, stats);
+    let fresh = fresh::read(app, tenant, filter.time, scan.copies, stats, &mut offer);
     let needles = needles::look_up(app, tenant, filter.time, &words, &mut looked_up);
     // What moves from the shards into segments meanwhile is in no index, and listed behind both.
     let (fresh, needles) = try_join(fresh, needles).await?;
@@ -199,12 +200,12 @@ async fn stored<S: Sink>(
 }
 
 /// Has scanners look into what was taken for them, and looks into what they have left. Answers where that stopped.
-async fn deal<S: Sink>(
+async fn deal(
     app: &App,
     scan: &Scan<'_>,
     query: &Query<'_>,
     spread: &mut Spread<'_>,
-    sink: &mut S,
+    sink: &mut dyn Sink,
     stats: &mut Stats,
     last_try: bool,
 ) -> Result<Result<Option<Timestamp>, Again>, Error> {
@@ -248,12 +249,12 @@ pub(super) fn begins(entry: &CatalogEntry, order: Order) -> Timestamp {
 }
 
 /// Looks into a segment. One that cannot be read is passed over.
-pub(super) async fn look<S: Sink>(
+pub(super) async fn look(
     app: &App,
     entry: &CatalogEntry,
     scan: &Scan<'_>,
     query: &Query<'_>,
-    sink: &mut S,
+    sink: &mut dyn Sink,
     stats: &mut Stats,
     last_try: bool,
 ) -> Result<Result<(), Vanished>, Error> {
@@ -271,7 +272,7 @@ fn offer_rows(
     text: &[u8],
     filter: &Filter,
     key: Option<&Arc<str>>,
-    sink: &mut impl Sink,
+    sink: &mut dyn Sink,
     stats: &mut Stats,
 ) -> Result<(), Error> {
     for row in rows::rows(text) {
@@ -292,12 +293,12 @@ struct Run {
     blocks: Vec<usize>,
 }
 
-async fn segment<S: Sink>(
+async fn segment(
     app: &App,
     entry: &CatalogEntry,
     scan: &Scan<'_>,
     query: &Query<'_>,
-    sink: &mut S,
+    sink: &mut dyn Sink,
     stats: &mut Stats,
 ) -> Result<Result<(), Vanished>, Error> {
     let Ok(held) = open(app, entry, query.asks_filters(), stats).await? else { return Ok(Err(Vanished)) };
@@ -380,14 +381,14 @@ fn runs(held: &Held, wanted: &[usize], stops_early: bool) -> Vec<Run> {
 }
 
 #[expect(clippy::too_many_arguments, reason = "all of one step")]
-fn block<S: Sink>(
+fn block(
     held: &Arc<Held>,
     nth: usize,
     run: &Run,
     bytes: &Bytes,
     scan: &Scan<'_>,
     (query, filters): (&Asked<'_, '_>, &AtHand),
-    sink: &mut S,
+    sink: &mut dyn Sink,
     stats: &mut Stats,
 ) -> Result<(), Error> {
     let Some(meta) = held.opened.footer.blocks.get(nth) else { return Ok(()) };

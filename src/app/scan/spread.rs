@@ -59,7 +59,7 @@ pub(super) struct Spread<'a> {
 }
 
 impl<'a> Spread<'a> {
-    pub(super) fn new(app: &'a App, scan: &Scan<'a>, sink: &impl Sink) -> Self {
+    pub(super) fn new(app: &'a App, scan: &Scan<'a>, sink: &dyn Sink) -> Self {
         let scanners = app.settings.scanners_per_tenant;
         Self {
             app,
@@ -104,7 +104,7 @@ impl<'a> Spread<'a> {
     }
 
     /// Has the scanners look into what was taken. A scanner that cannot be asked leaves its segments.
-    pub(super) async fn deal(&mut self, sink: &mut impl Sink, last_try: bool) -> Result<Round, Again> {
+    pub(super) async fn deal(&mut self, sink: &mut dyn Sink, last_try: bool) -> Result<Round, Again> {
         let mut round = Round { left: std::mem::take(&mut self.round), ..Round::default() };
         let bytes: u64 = round.left.iter().map(|entry| entry.size_bytes).sum();
         if round.left.len() < LEAST_SEGMENTS && bytes < LEAST_BYTES {
