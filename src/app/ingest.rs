@@ -3,6 +3,8 @@
 mod encode;
 mod quota;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use uuid::Uuid;
 
 pub use encode::Dry;
@@ -68,6 +70,25 @@ pub struct Taken {
     pub over_quota_s: Option<u64>,
 }
 
+/// What this isolate has taken in, whatever the way.
+#[derive(Debug, Default)]
+pub struct Intake {
+    accepted: AtomicU64,
+    rejected: AtomicU64,
+}
+
+impl Intake {
+    /// Records accepted and rejected.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.accepted.load(Ordering::Relaxed), self.rejected.load(Ordering::Relaxed))
+    }
+
+    fn count(&self, taken: &Taken) {
+        self.accepted.fetch_add(taken.ids.len() as u64, Ordering::Relaxed);
+        self.rejected.fetch_add(taken.rejected.len() as u64, Ordering::Relaxed);
+    }
+}
+
 /// A block with its retention class.
 type Block = (String, rows::Encoded);
 
@@ -95,6 +116,7 @@ where
     effects.merge(fired);
     if count == 0 {
         watch::report(app, tenant, effects);
+        count_in(app, tenant, &taken);
         return Ok(taken);
     }
     let header = Header::new(first_id, count, sent.key);
@@ -116,8 +138,16 @@ where
     // What is sent again was told of when it was new.
     if is_new {
         watch::report(app, tenant, effects);
+        count_in(app, tenant, &taken);
     }
     Ok(taken)
+}
+
+/// The service's own stream is nobody's.
+fn count_in(app: &App, tenant: &Tenant, taken: &Taken) {
+    if !tenant.is_audit() {
+        app.intake.count(taken);
+    }
 }
 
 /// What would be stored of a batch. Nothing is; windows count this batch alone.

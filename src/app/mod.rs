@@ -97,6 +97,7 @@ pub struct App {
     pub watch: Arc<watch::Watch>,
     pub mined: Arc<patterns::Mined>,
     pub looked: Arc<anomalies::Looked>,
+    pub intake: Arc<ingest::Intake>,
 }
 
 impl App {

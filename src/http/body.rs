@@ -14,6 +14,11 @@ use crate::engine::wire::body::{BodyError, Format, format_of, inflate};
 /// Reads a body of at most `limit` bytes, on the wire and inflated.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<(Format, Bytes), Error> {
     let format = format_of(text(headers, &header::CONTENT_TYPE)?)?;
+    Ok((format, read_any(headers, body, limit).await?))
+}
+
+/// The same of a body of any type.
+pub(super) async fn read_any(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Error> {
     let encoding = text(headers, &header::CONTENT_ENCODING)?;
     let declared = text(headers, &header::CONTENT_LENGTH)?.and_then(|length| length.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit as u64) {
@@ -30,7 +35,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
         std::borrow::Cow::Borrowed(_) => None,
         std::borrow::Cow::Owned(inflated) => Some(inflated),
     };
-    Ok((format, inflated.map_or(bytes, Bytes::from)))
+    Ok(inflated.map_or(bytes, Bytes::from))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Error> {

@@ -58,6 +58,21 @@ impl Error {
         "origin_not_allowed",
         "the tenant's allowedOrigins do not have this origin",
     );
+    pub(super) const OTHER_ORG: Self = Self::fixed(
+        StatusCode::FORBIDDEN,
+        "wrong_tenant",
+        "X-Scope-OrgID names another tenant than the key's",
+    );
+    pub(super) const NO_OTLP: Self = Self::fixed(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_content_type",
+        "expected content-type application/x-protobuf or application/json",
+    );
+    pub(super) const NOT_LOGS: Self = Self::fixed(
+        StatusCode::NOT_IMPLEMENTED,
+        "not_implemented",
+        "this service takes logs alone, at /v1/logs",
+    );
     pub(super) const ANALYTICS_OFF: Self =
         Self::fixed(StatusCode::FORBIDDEN, "analytics_disabled", "the tenant has switched analytics off");
     pub(super) const NO_KEY_SET: Self = Self::fixed(
@@ -89,6 +104,18 @@ impl Error {
         }
     }
 
+    /// A request of more than is taken at once.
+    pub(super) fn too_large(message: String) -> Self {
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        Self { status, code: "body_too_large", message: message.into(), field: None, position: None }
+    }
+
+    /// A request that can be read and says nothing.
+    pub(super) fn unprocessable(code: &'static str, message: String) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self { status, code, message: message.into(), field: None, position: None }
+    }
+
     /// A record that is over a daily quota.
     pub(super) fn over_quota(rejection: Rejection) -> Self {
         Self {
@@ -97,6 +124,14 @@ impl Error {
             message: rejection.message.into(),
             field: rejection.field,
             position: None,
+        }
+    }
+
+    /// What was wrong in one line, with the field that was.
+    pub(super) fn told(&self) -> String {
+        match &self.field {
+            Some(field) => format!("{field}: {}", self.message),
+            None => self.message.to_string(),
         }
     }
 

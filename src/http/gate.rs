@@ -30,6 +30,9 @@ use crate::{
 const ADDRESS: &str = "cf-connecting-ip";
 const COUNTRY: &str = "cf-ipcountry";
 
+/// Where Datadog's agents put their key.
+const DATADOG_KEY: &str = "dd-api-key";
+
 /// What is said of a request in the audit stream.
 const MAX_PATH: usize = 500;
 
@@ -76,7 +79,7 @@ pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: N
     let Gate { app, path, need, kind } = gate;
     let about = Arc::new(About::of(&request, path));
     let headers = request.headers();
-    let api_key = text(headers, &app.settings.api_key_header);
+    let api_key = text(headers, &app.settings.api_key_header).or_else(|| text(headers, DATADOG_KEY));
     let credential = credential::credential(text(headers, header::AUTHORIZATION.as_str()), api_key);
     let admitted = match admit(&app, credential.as_ref(), &about).await {
         Ok(admitted) => admitted,

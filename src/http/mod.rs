@@ -9,8 +9,10 @@ mod gate;
 mod insights;
 mod ops;
 mod params;
+mod push;
 mod request_id;
 mod router;
+mod taking;
 mod v1;
 
 pub use router::{policy, router, unreadable};

@@ -112,16 +112,18 @@ pub(super) async fn act(
 
 /// This isolate's counters, for Prometheus.
 pub(super) async fn metrics(State(app): State<App>) -> Response {
-    let text = exposition(&app.meter.counts(), app.audit.lost());
+    let text = exposition(&app.meter.counts(), app.audit.lost(), app.intake.counts());
     let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 
-fn exposition(counts: &Counts, audit_records_lost: u64) -> String {
+fn exposition(counts: &Counts, audit_records_lost: u64, (accepted, rejected): (u64, u64)) -> String {
     let Value::Object(mut counts) = json!(counts) else { return String::new() };
     counts.insert("audit_records_lost".into(), json!(audit_records_lost));
+    counts.insert("records_accepted".into(), json!(accepted));
+    counts.insert("records_rejected".into(), json!(rejected));
     let lines = counts.iter().map(|(name, value)| {
         let name = format!("timberline_{name}_total");
         format!(

@@ -104,16 +104,7 @@ impl Params {
     }
 
     pub(super) fn take_switch(&mut self, name: &'static str) -> Result<Option<bool>, Error> {
-        let Some((_, value)) = self.take(&[name])? else { return Ok(None) };
-        match value.as_str() {
-            "true" | "1" => Ok(Some(true)),
-            "false" | "0" => Ok(Some(false)),
-            _ => Err(Error::invalid(
-                "invalid_parameter",
-                name,
-                format!("expected true or false, got {value:?}"),
-            )),
-        }
+        self.take(&[name])?.map(|(_, value)| switch(name, &value)).transpose()
     }
 
     /// Takes all that says which rows are wanted.
@@ -296,7 +287,7 @@ pub(super) fn none(uri: &Uri) -> Result<(), Error> {
     pairs(uri)?.first().map_or(Ok(()), |(name, _)| Err(unknown(name, &[])))
 }
 
-fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Error> {
+pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Error> {
     let read = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
     read.map(|query| query.0).map_err(|_| {
         Error::invalid("invalid_parameter", "query string", "the query string is not URL-encoded")
@@ -315,6 +306,17 @@ fn unknown(name: &str, known: &[&str]) -> Error {
 /// Several values are separated by commas.
 pub(super) fn words(value: &str) -> impl Iterator<Item = String> {
     value.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned)
+}
+
+pub(super) fn switch(name: &str, value: &str) -> Result<bool, Error> {
+    match value {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => {
+            let message = format!("expected true or false, got {value:?}");
+            Err(Error::invalid("invalid_parameter", name, message))
+        }
+    }
 }
 
 pub(super) fn time(name: &str, value: &str, now: Timestamp) -> Result<Timestamp, Error> {

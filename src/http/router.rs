@@ -16,6 +16,7 @@ use super::{
     error::Error,
     gate::{self, Gate, Kind},
     insights, ops,
+    push::{self, dialect::Dialect},
     request_id::RequestId,
     v1,
 };
@@ -73,6 +74,24 @@ fn routes() -> Vec<Route> {
         route(POST, "/api/v1/logs/ingest", WriteLogs, v1::ingest::one),
         batch(route(POST, "/api/v1/logs/batch", WriteLogs, v1::ingest::batch)),
         batch(route(POST, "/api/v1/logs/ingest/batch", WriteLogs, v1::ingest::batch)),
+        route(POST, "/loki/api/v1/push", WriteLogs, push::loki::push),
+        route(POST, "/v1/logs", WriteLogs, push::otlp::logs),
+        route(POST, "/otlp/v1/logs", WriteLogs, push::otlp::logs),
+        route(POST, "/v1/traces", WriteLogs, push::otlp::not_logs),
+        route(POST, "/v1/metrics", WriteLogs, push::otlp::not_logs),
+        route(POST, "/_bulk", WriteLogs, push::elastic::bulk),
+        route(POST, "/{index}/_bulk", WriteLogs, push::elastic::bulk_of),
+        route(POST, "/elastic/_bulk", WriteLogs, push::elastic::bulk),
+        route(POST, "/elastic/{index}/_bulk", WriteLogs, push::elastic::bulk_of),
+        route(POST, "/services/collector", WriteLogs, push::splunk::event),
+        route(POST, "/services/collector/event", WriteLogs, push::splunk::event),
+        route(POST, "/services/collector/event/1.0", WriteLogs, push::splunk::event),
+        route(POST, "/services/collector/raw", WriteLogs, push::splunk::raw),
+        route(POST, "/services/collector/raw/1.0", WriteLogs, push::splunk::raw),
+        route(POST, "/api/v2/logs", WriteLogs, push::json::datadog),
+        route(POST, "/gelf", WriteLogs, push::json::gelf),
+        route(POST, "/ingest/jsonline", WriteLogs, push::json::jsonline),
+        route(POST, "/ingest/logpush", WriteLogs, push::json::logpush),
         route(GET, "/logs", ReadLogs, v1::read::list),
         route(GET, "/api/v1/logs", ReadLogs, v1::read::list),
         route(GET, "/logs/search", ReadLogs, v1::read::list),
@@ -146,7 +165,11 @@ pub fn policy() -> Vec<(Method, &'static str, Permission)> {
 
 /// Every route of the service.
 pub fn router(app: App) -> Router {
-    let open = Router::new().route("/health", get(ops::health));
+    let open = Router::new()
+        .route("/health", get(ops::health))
+        .route("/ready", get(push::loki::ready))
+        .route("/services/collector/health", get(push::splunk::health))
+        .route("/services/collector/health/1.0", get(push::splunk::health));
     let gated = routes().into_iter().fold(open, |router, route| {
         let gate = Gate { app: app.clone(), path: route.path, need: route.need, kind: route.kind };
         let layer = middleware::from_fn_with_state(gate, gate::gate);
@@ -154,7 +177,7 @@ pub fn router(app: App) -> Router {
     });
     gated
         .method_not_allowed_fallback(async || Error::METHOD_NOT_ALLOWED)
-        .fallback(async || Error::NO_ROUTE)
+        .fallback(push::elastic::handshake)
         .layer(middleware::from_fn_with_state(app.clone(), finish))
         .with_state(app)
 }
@@ -175,6 +198,7 @@ const SAFETY: [(HeaderName, &str); 4] = [
 /// Gives every answer its request id and its safety headers, and every error its body.
 async fn finish(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = RequestId::new(&app);
+    let dialect = Dialect::of(request.uri().path(), request.headers());
     let mut response = if is_preflight(&request) {
         let host = request.uri().host().map(str::to_owned);
         preflight(&app, host, request.headers().clone()).await
@@ -182,11 +206,15 @@ async fn finish(State(app): State<App>, mut request: Request, next: Next) -> Res
         request.extensions_mut().insert(id.clone());
         next.run(request).await
     };
-    let error = response.extensions_mut().remove::<Error>().or_else(|| Error::of_the_router(&response));
-    if let Some(error) = error {
+    let is_own = response.extensions().get::<push::dialect::Own>().is_some();
+    let of_the_router = || if is_own { None } else { Error::of_the_router(&response) };
+    if let Some(error) = response.extensions().get::<Error>().cloned().or_else(of_the_router) {
         // What was set before stays: a 405 names the methods that are allowed.
         let kept = std::mem::take(response.headers_mut());
-        response = error.into_answer(&id.0);
+        response = match dialect {
+            Some(dialect) => dialect.refuse(&error),
+            None => error.into_answer(&id.0),
+        };
         for (name, value) in kept {
             if let Some(name) = name.filter(|name| name != header::CONTENT_LENGTH) {
                 response.headers_mut().entry(name).or_insert(value);

@@ -81,6 +81,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         watch: Arc::default(),
         mined: MINED.clone(),
         looked: LOOKED.clone(),
+        intake: Arc::default(),
     })
 }
 

@@ -24,6 +24,7 @@ mod large;
 mod long_run;
 mod model;
 mod pipeline;
+mod push;
 mod query;
 mod quota;
 mod read;

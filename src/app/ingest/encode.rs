@@ -28,6 +28,10 @@ use crate::{
     },
 };
 
+/// What the rows of one request may take: a shard holds all of them, and 16 MB more, while it flushes. Some protocols say once what
+/// is of many records, and each row says it again.
+const MAX_ROWS_BYTES: usize = 32 << 20;
+
 /// What decides about a record besides the record.
 pub(super) struct About<'a> {
     pub(super) known: &'a Known,
@@ -160,6 +164,13 @@ impl Encoding<'_> {
         count: &mut Count<'_>,
     ) -> Result<(), Error> {
         let id = nth_id(self.about.first_id, self.encoded.count as usize);
+        if self.places.values().map(rows::Encoder::written).sum::<usize>() > MAX_ROWS_BYTES {
+            let message = format!(
+                "expected the records of a request to take at most {MAX_ROWS_BYTES} bytes when each is written out, got more"
+            );
+            self.note(index, Err(Rejection::new(Rejection::RECORD_TOO_LARGE, message)));
+            return Ok(());
+        }
         let raw = match raw {
             Ok(Raw::Plain(plain)) => {
                 if let Some(pushed) = self.push_plain(&plain, id) {

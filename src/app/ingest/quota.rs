@@ -125,6 +125,9 @@ impl Counted {
     }
 }
 
+/// Runs of refused records that are remembered of a request; a batch of the service's own routes cannot have more.
+const MAX_RUNS: usize = 1_000;
+
 /// Makes durable what there is room for, and adds the others to the rejected ones.
 pub(super) async fn keep_counted(
     app: &App,
@@ -138,6 +141,11 @@ pub(super) async fn keep_counted(
         counted.header.quota = counted.quota();
         if counted.header.key.is_some() {
             counted.header.refused = runs(&over);
+            // A shard remembers them as long as the key. So many are of a shipper's large request, which has a key whether or
+            // not it is ever sent again.
+            if counted.header.refused.len() > MAX_RUNS {
+                (counted.header.key, counted.header.refused) = (None, Vec::new());
+            }
         }
         kept = keep(app, tenant, &counted.header, &counted.blocks).await?;
         let Appended::OverQuota { left } = &mut kept else { break };

@@ -32,7 +32,8 @@ fn of_authorization(header: &str) -> Option<Credential> {
         Some((first.to_owned(), second.to_owned()))
     };
     match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => Some(Credential { secret: value.to_owned(), id: None }),
+        // Splunk's collectors name their scheme so.
+        "bearer" | "splunk" => Some(Credential { secret: value.to_owned(), id: None }),
         // Shippers put whatever they like in place of a user.
         "basic" => pair().map(|(_, secret)| Credential { secret, id: None }),
         "apikey" => pair().map(|(id, secret)| Credential { secret, id: Some(id) }),
@@ -55,6 +56,7 @@ mod tests {
         };
         check(Some("Bearer secret"), None, Some(("secret", None)));
         check(Some("bearer  secret "), None, Some(("secret", None)));
+        check(Some("Splunk secret"), None, Some(("secret", None)));
         check(None, Some(" secret"), Some(("secret", None)));
         check(Some(&format!("Basic {}", encoded("acme:secret"))), None, Some(("secret", None)));
         check(Some(&format!("basic {}", encoded(":se:cret"))), None, Some(("se:cret", None)));

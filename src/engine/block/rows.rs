@@ -59,6 +59,7 @@ pub struct Encoder {
     closed: Vec<Encoded>,
     raw: Vec<u8>,
     open: Option<Span>,
+    written: usize,
 }
 
 /// What the rows of a block have in common.
@@ -97,6 +98,7 @@ impl Encoder {
             return Some(Err(TooLong { row_bytes }));
         }
         self.raw.push(b'\n');
+        self.written = self.written.saturating_add(row_bytes + 1);
         if self.raw.len() > MAX_BLOCK_BYTES {
             self.close(start);
         }
@@ -111,6 +113,11 @@ impl Encoder {
             self.close(self.raw.len());
         }
         Some(Ok(()))
+    }
+
+    /// Bytes of all rows so far.
+    pub fn written(&self) -> usize {
+        self.written
     }
 
     pub fn finish(mut self) -> Vec<Encoded> {

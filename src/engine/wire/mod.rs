@@ -3,5 +3,18 @@
 
 pub mod batch;
 pub mod body;
+pub mod datadog;
+mod draft;
+pub mod elastic;
+pub mod gelf;
+pub mod jsonline;
+pub mod logpush;
+pub mod loki;
+pub mod otlp;
+mod protobuf;
+mod report;
 mod reserved;
+mod service;
+pub mod split;
+pub mod splunk;
 pub mod tail;

@@ -5,6 +5,9 @@ use std::fmt;
 
 use memchr::memmem;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::engine::record::rejection::Rejection;
 
 pub(super) const NAME: &str = "$serde_json::private::RawValue";
 
@@ -95,6 +98,25 @@ impl Visitor<'_> for Name<'_> {
     fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
         *self.0 |= name == NAME;
         if *self.0 { Err(E::custom("it is found")) } else { Ok(()) }
+    }
+}
+
+/// Refuses an object that has the name, itself or anywhere in it: formats that send names as values, as
+/// `{"key":…}`, show no name to `is_named_in`.
+pub(super) fn refuse(fields: &Map<String, Value>) -> Result<(), Rejection> {
+    if fields.iter().any(|(name, value)| name == NAME || is_named(value)) {
+        let message = "expected an object without this name, which the service cannot keep";
+        return Err(Rejection::of_field(Rejection::INVALID_FIELD, NAME, message));
+    }
+    Ok(())
+}
+
+/// As deep as the decoders build, which is bounded.
+fn is_named(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(is_named),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name == NAME || is_named(value)),
+        _ => false,
     }
 }
 

@@ -15,9 +15,9 @@ use serde_json::{Map, Value};
 
 use self::event::Event;
 use super::batch::{ParseError, RawRecord, malformed};
-use super::reserved;
+use super::{reserved, service::service_name};
 use crate::engine::record::model::Level;
-use crate::engine::record::normalise::{MAX_SERVICE_BYTES, is_service_byte, is_service_name};
+use crate::engine::record::normalise::is_service_name;
 use crate::engine::record::timestamp::Timestamp;
 
 /// The service when a trace says nowhere which Worker it is of, as happens under `wrangler dev`.
@@ -280,14 +280,6 @@ impl<'a> Object<'a> {
 /// A value as the console shows it among its arguments: strings bare, all else as JSON.
 fn shown(raw: &RawValue) -> String {
     serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
-}
-
-fn service_name(script: &str) -> String {
-    let replace = |c: char| match u8::try_from(c) {
-        Ok(byte) if is_service_byte(byte) => c,
-        _ => '-',
-    };
-    script.chars().take(MAX_SERVICE_BYTES).map(replace).collect()
 }
 
 #[cfg(test)]

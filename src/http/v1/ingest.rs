@@ -5,30 +5,24 @@ use std::sync::Arc;
 use axum::{
     Extension,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    app::{
-        self, App,
-        ingest::{Batch, How, Taken},
-    },
+    app::App,
     engine::{
-        attack,
-        auth::{Permission, Principal, digest},
-        pipeline::{Client, Passed},
-        record::{model::SourceType, normalise::Raw, rejection::Rejection, timestamp::Timestamp},
-        shard::RequestKey,
+        auth::Principal,
+        record::{normalise::Raw, rejection::Rejection},
         wire::batch::{parse_batch, parse_one},
     },
     http::{
         body,
         error::{Error, json_answer},
         gate::About,
-        params::Params,
         request_id::RequestId,
+        taking::{Asked, Records, dry_run, rejected, request_key, take},
     },
 };
 
@@ -36,9 +30,6 @@ use crate::{
 const MAX_ONE_BYTES: usize = 512 << 10;
 
 const MAX_BATCH_BYTES: usize = 10 << 20;
-
-/// What is shown of records is held as trees, which take many times their text.
-const MAX_DRY_BYTES: usize = 1 << 20;
 
 /// Records of one batch request.
 const MAX_BATCH_RECORDS: usize = 1_000;
@@ -59,9 +50,9 @@ pub(in crate::http) async fn one(
         about.unredacted(&app, &who);
     }
     if asked.dry_run {
-        return dry_run(&app, &who, [Ok(record)], &asked).await;
+        return dry_run(&app, &who, one_of(record), &asked).await;
     }
-    let taken = take(&app, &who, [Ok(record)], key, &asked).await?;
+    let taken = take(&app, &who, one_of(record), key, &asked).await?;
     if !taken.dropped.is_empty() {
         return Ok(json_answer(StatusCode::OK, &json!({ "accepted": 0, "dropped": 1 })));
     }
@@ -88,17 +79,16 @@ pub(in crate::http) async fn batch(
 ) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let asked = Asked::of(&parts, &who)?;
-    let most = if asked.dry_run { MAX_DRY_BYTES } else { MAX_BATCH_BYTES };
-    let (format, bytes) = body::read(&parts.headers, body, most).await?;
+    let (format, bytes) = body::read(&parts.headers, body, asked.most_bytes(MAX_BATCH_BYTES)).await?;
     let key = request_key(&parts.headers, &bytes)?;
     let records = parse_batch(&bytes, format, MAX_BATCH_RECORDS)?;
     if !asked.redact {
         about.unredacted(&app, &who);
     }
     if asked.dry_run {
-        return dry_run(&app, &who, records, &asked).await;
+        return dry_run(&app, &who, Box::new(records.into_iter()), &asked).await;
     }
-    let taken = take(&app, &who, records, key, &asked).await?;
+    let taken = take(&app, &who, Box::new(records.into_iter()), key, &asked).await?;
     let status = match (taken.ids.is_empty() && taken.dropped.is_empty(), taken.over_quota_s) {
         (false, _) => StatusCode::OK,
         (true, None) => StatusCode::BAD_REQUEST,
@@ -130,110 +120,6 @@ fn retry_after(mut response: Response, seconds: Option<u64>) -> Response {
     response
 }
 
-async fn take(
-    app: &App,
-    who: &Principal,
-    records: impl IntoIterator<Item = Result<Raw<'_>, Rejection>>,
-    key: Option<RequestKey>,
-    asked: &Asked,
-) -> Result<Taken, Error> {
-    let batch = Batch { records, key, how: asked.how(who) };
-    app::ingest::ingest(app, who.tenant(), batch).await.map_err(|error| Error::of(app, error))
-}
-
-/// What would be stored: 200 `{"accepted","rejected","logs"}`, `logs` in the order of the records that would be.
-async fn dry_run(
-    app: &App,
-    who: &Principal,
-    records: impl IntoIterator<Item = Result<Raw<'_>, Rejection>>,
-    asked: &Asked,
-) -> Result<Response, Error> {
-    let batch = Batch { records, key: None, how: asked.how(who) };
-    let all = app::ingest::dry_run(app, who.tenant(), batch).await.map_err(|error| Error::of(app, error))?;
-    let (mut logs, mut refused, mut dropped) = (Vec::new(), Vec::new(), 0);
-    for (index, one) in all.into_iter().enumerate() {
-        match (one.record, one.passed) {
-            (Ok(row), Some(passed)) => {
-                dropped += usize::from(passed.dropped);
-                logs.push(dry(&row, &passed, &one.retention_class));
-            }
-            (Err(why), _) => refused.push(rejected(index, &why)),
-            (Ok(_), None) => {}
-        }
-    }
-    let mut body =
-        json!({ "accepted": logs.len() - dropped, "rejected": refused, "logs": logs, "dry_run": true });
-    if let (Some(body), true) = (body.as_object_mut(), dropped > 0) {
-        body.insert("dropped".into(), dropped.into());
-    }
-    Ok(json_answer(StatusCode::OK, &body))
-}
-
-/// A record as it would be stored, and what was done to it.
-fn dry(row: &[u8], passed: &Passed, class: &str) -> Value {
-    let mut log: Value = serde_json::from_slice(row).unwrap_or_default();
-    let triage: Vec<Value> = passed
-        .fired
-        .iter()
-        .map(|fired| json!({ "rule": fired.rule, "action": fired.action.name() }))
-        .collect();
-    if let Some(log) = log.as_object_mut() {
-        log.entry("tags").or_insert_with(|| json!([]));
-        log.insert("redactions".into(), json!(passed.redactions));
-        let attack = |rule: &&attack::Rule| json!({ "rule": rule.id, "tag": rule.tag, "severity": rule.severity, "reason": rule.reason });
-        log.insert("attacks".into(), passed.attacks.iter().map(attack).collect());
-        log.insert("triage".into(), triage.into());
-        log.insert("retention_class".into(), class.into());
-        if passed.dropped {
-            log.insert("dropped".into(), true.into());
-        }
-    }
-    log
-}
-
-fn rejected(index: usize, why: &Rejection) -> Value {
-    json!({ "index": index, "code": why.code, "field": why.field, "message": why.message })
-}
-
-/// What is asked of an ingest besides its records.
-struct Asked {
-    /// Nothing is stored.
-    dry_run: bool,
-    redact: bool,
-    client: Option<Arc<Client>>,
-}
-
-impl Asked {
-    /// `?dry_run=true` and `?redact=false`; the second is for those who may change what is redacted.
-    fn of(parts: &Parts, who: &Principal) -> Result<Self, Error> {
-        let mut params = Params::read(&parts.uri, Timestamp::EPOCH)?;
-        let dry_run = params.take_switch("dry_run")?.unwrap_or(false);
-        let redact = params.take_switch("redact")?.unwrap_or(true);
-        params.finish()?;
-        let may = who.may(Permission::WriteConfig) && who.services().is_none();
-        if !redact && !may {
-            return Err(Error::not_allowed(Permission::WriteConfig, &who.identity().role));
-        }
-        Ok(Self { dry_run, redact, client: parts.extensions.get::<Arc<Client>>().cloned() })
-    }
-
-    fn how<'a>(&'a self, who: &'a Principal) -> How<'a> {
-        How {
-            services: who.services(),
-            client: self.client.as_deref(),
-            redact: self.redact,
-            ..How::of(SourceType::Http)
-        }
-    }
-}
-
-/// The `Idempotency-Key` header with what it is for.
-fn request_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<RequestKey>, Error> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.as_bytes();
-    if !(1..=255).contains(&key.len()) || !key.iter().all(|byte| (0x20..0x7f).contains(byte)) {
-        let expected = "expected 1 to 255 visible ASCII characters";
-        return Err(Error::invalid("invalid_header", "Idempotency-Key", expected));
-    }
-    Ok(Some(RequestKey { key: digest(key), body: digest(body) }))
+fn one_of(record: Raw<'_>) -> Records<'_> {
+    Box::new(std::iter::once(Ok(record)))
 }
