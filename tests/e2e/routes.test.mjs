@@ -51,7 +51,7 @@ const ROUTES = [
   { method: "POST", route: "/loki/api/v1/push", json: () => ({ streams: [{ stream: { app: "routes" }, values: [[`${Date.now()}000000`, "pushed"]] }] }), status: 204, own: true, type: null },
   ...["/v1/logs", "/otlp/v1/logs"].map((route) => ({ method: "POST", route, json: {}, status: 200, own: true })),
   ...["/v1/traces", "/v1/metrics"].map((route) => ({ method: "POST", route, json: {}, status: 501, own: true })),
-  ...["/_bulk", "/{index}/_bulk", "/elastic/_bulk", "/elastic/{index}/_bulk"].map((route) => ({ method: "POST", route, json: { delete: { _index: "routes" } }, status: 200, own: true })),
+  ...["POST", "PUT"].flatMap((method) => ["/_bulk", "/{index}/_bulk", "/elastic/_bulk", "/elastic/{index}/_bulk"].map((route) => ({ method, route, json: { delete: { _index: "routes" } }, status: 200, own: true }))),
   ...["", "/1.0"].map((version) => ({ method: "GET", route: `/services/collector/health${version}`, status: 200, open: true, own: true })),
   ...["/services/collector", "/services/collector/event", "/services/collector/event/1.0"].map((route) => ({ method: "POST", route, json: { event: "pushed" }, status: 200, own: true })),
   ...["", "/1.0"].map((version) => ({ method: "POST", route: `/services/collector/raw${version}`, json: { message: "pushed" }, status: 200, own: true })),
