@@ -40,6 +40,7 @@ const ENGINE_ROOMS: &[(&str, &[&str])] = &[
     ("enrich", &["record"]),
     ("index", &["block"]),
     ("limit", &[]),
+    ("logql", &[]),
     ("pipeline", &["attack", "block", "enrich", "query", "record", "redact", "retention", "triage"]),
     ("prose", &[]),
     ("query", &["record", "block"]),
@@ -71,6 +72,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "serde",
             "serde_json",
             "sha2",
+            "snap",
             "subtle",
             "thiserror",
             "uuid",
@@ -78,7 +80,7 @@ const CRATES: &[(&str, &[&str])] = &[
         ],
     ),
     ("ports", &["async_trait", "bytes", "futures", "serde", "serde_json", "thiserror", "uuid"]),
-    ("app", &["bytes", "futures", "serde", "serde_json", "thiserror", "uuid"]),
+    ("app", &["async_trait", "bytes", "futures", "serde", "serde_json", "thiserror", "uuid"]),
     (
         "http",
         &[

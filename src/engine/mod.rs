@@ -12,6 +12,7 @@ pub mod config;
 pub mod enrich;
 pub mod index;
 pub mod limit;
+pub mod logql;
 pub mod pattern;
 pub mod pipeline;
 pub mod prose;
