@@ -99,7 +99,7 @@ impl Parser {
         building.matchers = Some(self.stream_matchers()?);
         self.range_and_offset(building)?;
         self.pipeline(&mut building.stages)?;
-        building.unwrap = self.unwrap()?;
+        building.unwrap = self.unwrapped()?;
         self.range_and_offset(building)
     }
 
@@ -119,7 +119,7 @@ impl Parser {
         Ok(())
     }
 
-    fn unwrap(&mut self) -> Result<Option<Unwrap>, ParseError> {
+    fn unwrapped(&mut self) -> Result<Option<Unwrap>, ParseError> {
         if !self.is_symbol("|") || !self.is_word_at(1, "unwrap") {
             return Ok(None);
         }

@@ -26,13 +26,13 @@ const fn is_name_byte(byte: u8) -> bool {
 pub(super) fn parse(text: &str) -> Result<Pairs, LabelsError> {
     let mut scanner = Scanner { text: text.as_bytes(), at: 0 };
     let mut labels = Vec::new();
-    scanner.expect(b'{', "`{`")?;
+    scanner.want(b'{', "`{`")?;
     while !scanner.skip(b'}') {
         let name = scanner.name()?;
-        scanner.expect(b'=', "`=`")?;
+        scanner.want(b'=', "`=`")?;
         labels.push((name, scanner.string()?));
         if !scanner.skip(b',') {
-            scanner.expect(b'}', "`,` or `}`")?;
+            scanner.want(b'}', "`,` or `}`")?;
             break;
         }
     }
@@ -76,7 +76,7 @@ impl Scanner<'_> {
         found
     }
 
-    fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), LabelsError> {
+    fn want(&mut self, byte: u8, expected: &'static str) -> Result<(), LabelsError> {
         if self.skip(byte) { Ok(()) } else { Err(self.error(expected)) }
     }
 
