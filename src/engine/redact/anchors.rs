@@ -31,8 +31,8 @@ pub(super) enum What {
     Facebook,
     Own,
     Terraform,
-    /// The path of a webhook, so many bytes behind.
-    Webhook(usize),
+    /// The path of a webhook, behind words that are known.
+    Webhook(&'static str),
     Command(usize),
     Birth,
     Name,
@@ -252,17 +252,13 @@ fn all() -> Vec<Anchor> {
     })
     .collect();
     let folded = |text: &str| -> Vec<Set> { text.chars().map(|c| sign(c, true)).collect() };
-    for (text, what) in [
-        ("tl%5f", What::Own),
-        (".atlasv1.", What::Terraform),
-        ("birth", What::Birth),
-        ("born¬", What::Birth),
-        ("hooks.slack.com/", What::Webhook(16)),
-        ("/api/webhooks/", What::Webhook(14)),
-        ("/webhookb2/", What::Webhook(11)),
-        ("/hooks/catch/", What::Webhook(13)),
-    ] {
+    for (text, what) in
+        [("tl%5f", What::Own), (".atlasv1.", What::Terraform), ("birth", What::Birth), ("born¬", What::Birth)]
+    {
         anchors.push(rarest(&folded(text), what));
+    }
+    for words in ["hooks.slack.com/", "/api/webhooks/", "/webhookb2/", "/hooks/catch/"] {
+        anchors.push(rarest(&folded(words), What::Webhook(words)));
     }
     let roots = [
         "pass", "pwd¬", "secr", "oken", "keyκ", "cred", "auth", "cook", "sess", "prom", "body", "bear",

@@ -221,7 +221,11 @@ pub(super) fn own(text: &[u8], start: usize) -> Span {
 }
 
 /// What opens a webhook: its path behind the words that it is known by.
-pub(super) fn webhook(text: &[u8], path: usize) -> Span {
+pub(super) fn webhook(text: &[u8], start: usize, words: &str) -> Span {
+    if !starts_folded(text, start, words) {
+        return None;
+    }
+    let path = start + words.len();
     let inside = |byte: u8| is_word(byte) || matches!(byte, b'/' | b'-' | b'_' | b'@' | b'.');
     let mut end = run(part(text, 0, path + 512), path, inside);
     while matches!(before(text, end), b'.' | b'/') && end > path {

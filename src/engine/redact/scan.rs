@@ -181,7 +181,7 @@ impl<'t> Pass<'t> {
             What::Facebook => self.add(lone::facebook(text, start), Kind::Token),
             What::Own => self.add(lone::own(text, start), Kind::Token),
             What::Terraform => self.add(lone::terraform(text, start), Kind::Token),
-            What::Webhook(length) => self.add(lone::webhook(text, start + length), Kind::Token),
+            What::Webhook(words) => self.add(lone::webhook(text, start, words), Kind::Token),
             What::Command(length) => self.add(lone::command_user(text, start + length), Kind::Secret),
             What::Birth => {
                 if !(self.setting.keeps)(Kind::DateOfBirth) {

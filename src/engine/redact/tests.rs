@@ -296,6 +296,8 @@ const TOKENS: &[&str] = &[
 /// What only looks like a secret or like somebody's number.
 const LOOK_ALIKES: &[&str] = &[
     "order {g} shipped",
+    "GET /hookshot/images/{a24}",
+    "user j/hooems",
     "trace_id={h32}",
     "span {h16} ended",
     "HEAD is now at {h40} fix",
