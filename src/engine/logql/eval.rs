@@ -28,6 +28,10 @@ use series::{Points, Series, merged};
 
 pub type LabelSet = BTreeMap<String, String>;
 
+/// Bytes of the labels that the leaves of a query keep and that its `label_replace`s make: one label may be as long as
+/// a line.
+const MAX_LABEL_BYTES: usize = 8 << 20;
+
 /// The times at which a query is evaluated: the first, the last at most, and what lies between two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
@@ -88,6 +92,8 @@ pub enum EvalError {
     Series { limit: usize },
     #[error("maximum of samples ({limit}) reached for a single query; take a shorter range or a longer step")]
     Samples { limit: usize },
+    #[error("maximum of bytes of labels ({limit}) reached for a single query; join series, or drop labels")]
+    Labels { limit: usize },
     #[error("maximum of points ({limit}) reached for a single query; take a longer step or fewer series")]
     Points { limit: usize },
     #[error(
@@ -170,6 +176,7 @@ pub struct Evaluator {
     is_instant: bool,
     leaves: Vec<Leaf>,
     samples: usize,
+    label_bytes_left: usize,
 }
 
 impl Evaluator {
@@ -188,14 +195,16 @@ impl Evaluator {
         }
         let mut leaves = Vec::new();
         Leaf::collect(metric, None, times, &mut leaves)?;
-        Ok(Self { metric: metric.clone(), times, limits, is_instant, leaves, samples: 0 })
+        let (metric, label_bytes_left) = (metric.clone(), MAX_LABEL_BYTES);
+        Ok(Self { metric, times, limits, is_instant, leaves, samples: 0, label_bytes_left })
     }
 
     /// Takes an entry for a leaf: one that the leaf does not select is passed over. Entries may come in any order;
     /// those of one time count in the order in which they come.
     pub fn push(&mut self, leaf: usize, entry: &Entry<'_>) -> Result<(), EvalError> {
         let Some(leaf) = self.leaves.get_mut(leaf) else { return Ok(()) };
-        self.samples += usize::from(leaf.push(entry, self.limits.leaf_series)?);
+        let pushed = leaf.push(entry, self.limits.leaf_series, &mut self.label_bytes_left)?;
+        self.samples += usize::from(pushed);
         if self.samples > self.limits.samples {
             return Err(EvalError::Samples { limit: self.limits.samples });
         }
@@ -203,8 +212,9 @@ impl Evaluator {
     }
 
     pub fn finish(self) -> Result<Output, EvalError> {
-        let Self { metric, times, limits, is_instant, leaves, .. } = self;
-        let mut evaluation = Evaluation { steps: times.steps(), times, limits, leaves: leaves.into_iter() };
+        let Self { metric, times, limits, is_instant, leaves, label_bytes_left, .. } = self;
+        let (steps, leaves) = (times.steps(), leaves.into_iter());
+        let mut evaluation = Evaluation { steps, times, limits, leaves, label_bytes_left };
         let found = match evaluation.value(&metric)? {
             Value::Scalar(value) if is_instant => {
                 return Ok(Output::Scalar { at_ns: times.start_ns, value });
@@ -258,6 +268,7 @@ struct Evaluation {
     limits: Limits,
     /// In the order of `leaves`, which is that of evaluation.
     leaves: std::vec::IntoIter<Leaf>,
+    label_bytes_left: usize,
 }
 
 impl Evaluation {
@@ -297,7 +308,7 @@ impl Evaluation {
             }
             Metric::LabelReplace(replace) => {
                 let inner = self.series(&replace.inner)?;
-                replaced(replace, inner)?
+                replaced(replace, inner, &mut self.label_bytes_left)?
             }
         };
         self.fits(series.len())?;
@@ -319,14 +330,21 @@ impl Evaluation {
     }
 }
 
-fn replaced(replace: &LabelReplace, mut series: Vec<Series>) -> Result<Vec<Series>, EvalError> {
+fn replaced(
+    replace: &LabelReplace,
+    mut series: Vec<Series>,
+    bytes_left: &mut usize,
+) -> Result<Vec<Series>, EvalError> {
     let regex: Regex = re2::compile_whole(&replace.regex)
         .map_err(|message| EvalError::Query(ParseError { at: None, message }))?;
     for series in &mut series {
         let source = series.labels.get(&replace.source).map_or("", String::as_str);
         let Some(captures) = regex.captures(source) else { continue };
         let mut value = String::new();
-        captures.expand(&replace.replacement, &mut value);
+        if !re2::expand(&captures, &replace.replacement, *bytes_left, &mut value) {
+            return Err(EvalError::Labels { limit: MAX_LABEL_BYTES });
+        }
+        *bytes_left -= value.len();
         if value.is_empty() {
             series.labels.remove(&replace.target);
         } else {

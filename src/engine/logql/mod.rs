@@ -10,8 +10,9 @@ mod lex;
 pub mod parse;
 pub mod pipeline;
 mod print;
-mod re2;
+pub(in crate::engine) mod re2;
 mod unit;
 
 pub use ast::{Expr, LogExpr, LogRange, Matcher, Metric};
 pub use parse::{ParseError, parse, parse_selector};
+pub use unit::{parse_bytes, parse_duration};

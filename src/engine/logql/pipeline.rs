@@ -29,6 +29,7 @@ use super::{
     parse::{MAX_REGEXES, ParseError},
 };
 
+pub use json::label_name;
 pub use labels::{Labels, Source};
 pub use matcher::Selector;
 pub(super) use unwrap::Unwrapper;
@@ -40,6 +41,8 @@ pub struct Entry<'a> {
     pub stream: &'a BTreeMap<String, String>,
     pub metadata: &'a BTreeMap<String, String>,
     pub line: &'a str,
+    /// The lines that it stands for.
+    pub weight: u32,
 }
 
 /// A line on its way through the stages.
@@ -95,7 +98,16 @@ impl Pipeline {
     /// One of which the labels of `kept` are used and no others, beside those that its stages read themselves:
     /// parsers need not read the rest.
     pub(super) fn for_labels(range: &LogRange, kept: &[String]) -> Result<Self, ParseError> {
-        Ok(Self { wanted: wanted::wanted(range, kept), ..Self::new(&range.query)? })
+        let wanted = wanted::wanted(range, kept);
+        if !wanted.as_ref().is_some_and(|wanted| wanted.is_empty()) {
+            return Ok(Self { wanted, ..Self::new(&range.query)? });
+        }
+        // Nothing that they read is used: not even that they cannot.
+        let is_used = |stage: &&Stage| {
+            !matches!(stage, Stage::Json(_) | Stage::Logfmt { .. } | Stage::Pattern(_) | Stage::Unpack)
+        };
+        let stages = range.query.stages.iter().filter(is_used).cloned().collect();
+        Ok(Self { wanted, ..Self::new(&LogExpr { matchers: Vec::new(), stages })? })
     }
 
     /// The line and the labels it has at the end, if it gets there.

@@ -1,7 +1,7 @@
 //! Regular expressions as RE2 means them, on the `regex` crate: its classes are those of ASCII, a brace that
 //! repeats nothing is a brace, and a class has no set operations.
 
-use regex::{Regex, RegexBuilder};
+use regex::{Captures, Regex, RegexBuilder};
 
 /// Bytes of a compiled expression; a query may hold several.
 const MAX_COMPILED: usize = 1 << 20;
@@ -15,7 +15,31 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
 pub(super) fn compile_whole(pattern: &str) -> Result<Regex, String> {
     // The pattern alone first: `a)(b` must not become valid by being wrapped.
     compile(pattern)?;
-    build(&format!("^(?s:{})$", translated(pattern)))
+    build(&whole(pattern))
+}
+
+/// The expression that must match a text as a whole, in the spelling of the `regex` crate.
+pub(in crate::engine) fn whole(pattern: &str) -> String {
+    format!("^(?s:{})$", translated(pattern))
+}
+
+/// Writes a replacement, in which `$1` and `${name}` are what the groups hold; `false` once it is longer than `most`.
+///
+/// One reference after the other: all at once they make gigabytes of a text that has as many of them as it may.
+pub(super) fn expand(captures: &Captures<'_>, replacement: &str, most: usize, out: &mut String) -> bool {
+    let mut rest = replacement;
+    while !rest.is_empty() {
+        // Two dollars are one, and no reference.
+        let begun = rest.bytes().take(2).take_while(|byte| *byte == b'$').count();
+        let next = rest.get(begun..).and_then(|tail| tail.find('$')).map_or(rest.len(), |at| begun + at);
+        let (piece, tail) = rest.split_at_checked(next).unwrap_or((rest, ""));
+        captures.expand(piece, out);
+        if out.len() > most {
+            return false;
+        }
+        rest = tail;
+    }
+    true
 }
 
 fn build(pattern: &str) -> Result<Regex, String> {
@@ -35,7 +59,8 @@ fn build(pattern: &str) -> Result<Regex, String> {
         })
 }
 
-fn translated(pattern: &str) -> String {
+/// The expression in the spelling of the `regex` crate.
+pub(in crate::engine) fn translated(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 8);
     let mut rest = pattern;
     let mut in_class = false;

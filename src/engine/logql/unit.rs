@@ -35,7 +35,7 @@ const SIZES: [(&str, u64); 12] = [
 ];
 
 /// Nanoseconds of a duration of one or more numbers with units; `d`, `w` and `y` are units too.
-pub(super) fn parse_duration(text: &str) -> Option<i64> {
+pub fn parse_duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -56,14 +56,14 @@ pub(super) fn parse_duration(text: &str) -> Option<i64> {
         } else {
             DURATIONS.iter().find(|(name, _)| *name == unit).map(|(_, scale)| *scale)?
         };
-        total = total.checked_add(i64::try_from(scaled(number, scale)?).ok()?)?;
+        total = total.checked_add(i64::try_from(exactly(number, scale)?).ok()?)?;
         rest = tail;
     }
     Some(if negative { -total } else { total })
 }
 
 /// Bytes of a size; a number alone is bytes. Units of 1000 and 1024, in any case, the `B` may be left out.
-pub(super) fn parse_bytes(text: &str) -> Option<u64> {
+pub fn parse_bytes(text: &str) -> Option<u64> {
     let (number, unit) = number(text)?;
     let unit = unit.trim();
     let scale = if unit.is_empty() || unit.eq_ignore_ascii_case("b") {
@@ -85,6 +85,19 @@ fn number(text: &str) -> Option<(&str, &str)> {
     let (number, rest) = text.split_at_checked(end)?;
     let has_digit = number.bytes().any(|byte| byte.is_ascii_digit());
     (has_digit && number.matches('.').count() <= 1).then_some((number, rest))
+}
+
+/// The whole and the fraction apart: a float has not all digits of both.
+fn exactly(number: &str, scale: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()?.checked_mul(scale)? };
+    let mut part = 0_u128;
+    let mut unit = u128::from(scale) * 1_000_000_000;
+    for digit in fraction.bytes().map(|byte| u128::from(byte.saturating_sub(b'0'))) {
+        unit /= 10;
+        part += digit * unit;
+    }
+    whole.checked_add(u64::try_from(part / 1_000_000_000).ok()?)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::{
     super::{
-        ast::{Grouping, MatchOp, Metric, RangeAggregation, RangeOp, VectorOp},
+        ast::{Grouping, LabelFilter, LogRange, MatchOp, Metric, RangeAggregation, RangeOp, Stage, VectorOp},
         parse::ParseError,
         pipeline::{Entry, Pipeline, Row, Selector, Unwrapper},
     },
-    EvalError, LabelSet, Series, Times,
+    EvalError, LabelSet, MAX_LABEL_BYTES, Series, Times,
     series::{Points, shown},
     window::{self, Cell},
 };
@@ -17,6 +17,8 @@ pub(super) struct Leaf {
     aggregation: RangeAggregation,
     /// The labels that its series keep: all, if nothing above joins them.
     reduction: Option<Grouping>,
+    /// The query asks for lines that a parser cannot read.
+    keeps_errors: bool,
     selector: Selector,
     pipeline: Pipeline,
     unwrapper: Option<Unwrapper>,
@@ -61,6 +63,10 @@ impl Leaf {
         let refused = |message| EvalError::Query(ParseError { at: None, message });
         let range = &aggregation.range;
         let reduction = reduction(aggregation, above);
+        let keeps_errors = above.is_some()
+            && reduction.as_ref().is_some_and(|grouping| {
+                grouping.labels.iter().any(|label| label == "__error__") || asks_for_errors(range)
+            });
         let pipeline = match &reduction {
             Some(grouping) if !grouping.without => Pipeline::for_labels(range, &grouping.labels)?,
             _ => Pipeline::new(&range.query)?,
@@ -69,6 +75,7 @@ impl Leaf {
         Ok(Self {
             aggregation: aggregation.clone(),
             reduction,
+            keeps_errors,
             selector: Selector::new(&range.query.matchers).map_err(refused)?,
             pipeline,
             unwrapper,
@@ -81,20 +88,37 @@ impl Leaf {
     }
 
     /// Takes an entry; whether it is kept as a sample of its own.
-    pub(super) fn push(&mut self, entry: &Entry<'_>, limit: usize) -> Result<bool, EvalError> {
+    pub(super) fn push(
+        &mut self,
+        entry: &Entry<'_>,
+        limit: usize,
+        label_bytes_left: &mut usize,
+    ) -> Result<bool, EvalError> {
         let Some((first, last)) = self.covered(entry.ts_ns) else { return Ok(false) };
         if !self.selector.matches(entry.stream) {
             return Ok(false);
         }
         let Some(mut row) = self.pipeline.run(entry) else { return Ok(false) };
         let Some(value) = self.number(&mut row) else { return Ok(false) };
-        if let Some(error) = row.labels.get("__error__").filter(|error| !error.is_empty()) {
+        let is_sum = matches!(
+            self.aggregation.op,
+            RangeOp::Count
+                | RangeOp::Rate
+                | RangeOp::Bytes
+                | RangeOp::BytesRate
+                | RangeOp::Sum
+                | RangeOp::Avg
+        );
+        let (count, value) =
+            if is_sum { (entry.weight, value * f64::from(entry.weight)) } else { (1, value) };
+        let error = row.labels.get("__error__").filter(|error| !error.is_empty());
+        if let Some(error) = error.filter(|error| !self.keeps_errors || !error.ends_with(PARSER_ERROR)) {
             let error = error.to_owned();
             return Err(EvalError::Pipeline { error, series: shown(&row.labels.to_map()) });
         }
-        let number = self.number_of(&row, limit)?;
+        let number = self.number_of(&row, limit, label_bytes_left)?;
         let Some((_, cells)) = self.series.get_mut(number) else { return Ok(false) };
-        let cell = Cell { first, last, ts_ns: entry.ts_ns, count: 1, value };
+        let cell = Cell { first, last, ts_ns: entry.ts_ns, count, value };
         Ok(window::add(self.aggregation.op, cells, cell))
     }
 
@@ -120,7 +144,12 @@ impl Leaf {
     }
 
     /// The number of the series that a line is of.
-    fn number_of(&mut self, row: &Row<'_>, limit: usize) -> Result<usize, EvalError> {
+    fn number_of(
+        &mut self,
+        row: &Row<'_>,
+        limit: usize,
+        label_bytes_left: &mut usize,
+    ) -> Result<usize, EvalError> {
         let unwrapped = self.unwrapper.as_ref().map(Unwrapper::label);
         let mut labels: Vec<(&str, &str)> = row
             .labels
@@ -128,6 +157,8 @@ impl Leaf {
             .filter(|(name, value, _)| !value.is_empty() && keeps(self.reduction.as_ref(), unwrapped, name))
             .map(|(name, value, _)| (name, value))
             .collect();
+        let error = row.labels.get("__error__").filter(|_| keeps(self.reduction.as_ref(), None, "__error__"));
+        labels.extend(error.filter(|error| !error.is_empty()).map(|error| ("__error__", error)));
         labels.sort_unstable();
         self.key.clear();
         for (name, value) in &labels {
@@ -144,6 +175,8 @@ impl Leaf {
         if self.series.len() == limit {
             return Err(EvalError::Series { limit });
         }
+        let left = label_bytes_left.checked_sub(self.key.len());
+        *label_bytes_left = left.ok_or(EvalError::Labels { limit: MAX_LABEL_BYTES })?;
         let labels = labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let number = self.series.len();
         self.series.push((labels, Vec::new()));
@@ -166,6 +199,20 @@ impl Leaf {
         });
         series.collect()
     }
+}
+
+/// How the errors of parsers end.
+const PARSER_ERROR: &str = "ParserErr";
+
+fn asks_for_errors(range: &LogRange) -> bool {
+    fn names(filter: &LabelFilter) -> bool {
+        match filter {
+            LabelFilter::Text(matcher) => matcher.name == "__error__",
+            LabelFilter::And(parts) | LabelFilter::Or(parts) => parts.iter().any(names),
+            _ => false,
+        }
+    }
+    range.query.stages.iter().any(|stage| matches!(stage, Stage::LabelFilter(filter) if names(filter)))
 }
 
 fn keeps(reduction: Option<&Grouping>, unwrapped: Option<&str>, name: &str) -> bool {

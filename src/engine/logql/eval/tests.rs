@@ -40,8 +40,13 @@ fn feed(mut evaluator: Evaluator, metric: &Metric, store: &[Stored]) -> Result<O
     let none = LabelSet::new();
     for leaf in 0..leaves(metric).len() {
         for stored in store {
-            let entry =
-                Entry { ts_ns: stored.at_s * S, stream: &stored.stream, metadata: &none, line: &stored.line };
+            let entry = Entry {
+                ts_ns: stored.at_s * S,
+                stream: &stored.stream,
+                metadata: &none,
+                line: &stored.line,
+                weight: 1,
+            };
             evaluator.push(leaf, &entry)?;
         }
     }
@@ -177,6 +182,17 @@ fn labels_are_replaced() {
 }
 
 #[test]
+fn bytes_of_labels_are_bounded() {
+    let refused =
+        "maximum of bytes of labels (8388608) reached for a single query; join series, or drop labels";
+    let long = r#"count_over_time({env="prod"} | label_format long="{{repeat 60000 `x`}}" [1m])"#;
+    fail(&format!(r#"label_replace({long}, "to", "{}", "long", ".*")"#, "$0".repeat(10_000)), refused);
+    let long = |n: usize| format!(r#"label_format l{n}="{{{{repeat 260000 `x`}}}}{{{{__timestamp__}}}}""#);
+    let stages: Vec<_> = (0..20).map(long).collect();
+    fail(&format!(r#"count_over_time({{env="prod"}} | {} [1m])"#, stages.join(" | ")), refused);
+}
+
+#[test]
 fn literals_are_scalars() {
     let scalar = |query: &str| match instant_of(query, 1, Limits::default()) {
         Ok(Output::Scalar { value, .. }) => value,
@@ -205,7 +221,13 @@ fn a_range_of_times_gives_a_line_for_each_series() {
 
 #[test]
 fn a_line_with_an_error_fails_the_query_unless_it_is_filtered() {
-    let query = r#"sum(count_over_time({app="x"} | json [1m]))"#;
+    // Where nothing is read of a line, it may be whatever it is.
+    check(r#"sum(count_over_time({app="x"} | json [1m]))"#, &["{} 3"]);
+    check(
+        r#"sum by (__error__) (count_over_time({app="x"} | json [1m]))"#,
+        &["{__error__=\"JSONParserErr\"} 3"],
+    );
+    let query = r#"sum by (id) (count_over_time({app="x"} | json [1m]))"#;
     assert!(
         matches!(instant_of(query, 110, Limits::default()), Err(EvalError::Pipeline { error, .. }) if error == "JSONParserErr")
     );

@@ -55,6 +55,8 @@ impl LabelFormat {
 
 impl Step for LabelFormat {
     fn run(&self, row: &mut Row<'_>) -> bool {
+        // What the first template sees, all the others see.
+        let mut seen: Option<Row<'_>> = None;
         for (label, value) in &self.0 {
             match value {
                 Value::Renamed(source) => {
@@ -62,10 +64,17 @@ impl Step for LabelFormat {
                     row.labels.remove(source);
                     row.labels.set(label, value);
                 }
-                Value::Template(template) => match template.render(row) {
-                    Ok(value) => row.labels.set(label, value),
-                    Err(reason) => row.labels.fail(ERROR, reason),
-                },
+                Value::Template(template) => {
+                    let rendered = if self.0.len() == 1 {
+                        template.render(row)
+                    } else {
+                        template.render(seen.get_or_insert_with(|| row.clone()))
+                    };
+                    match rendered {
+                        Ok(value) => row.labels.set(label, value),
+                        Err(reason) => row.labels.fail(ERROR, reason),
+                    }
+                }
             }
         }
         true

@@ -58,7 +58,7 @@ fn push_key(prefix: &mut String, key: &str) {
 }
 
 /// A key of a line as the name of a label.
-pub(super) fn label_name(key: &str) -> String {
+pub fn label_name(key: &str) -> String {
     let mut name = String::with_capacity(key.len());
     push_key(&mut name, key);
     name
@@ -76,18 +76,25 @@ impl Pick {
 
 impl Step for Pick {
     fn run(&self, row: &mut Row<'_>) -> bool {
+        if row.line.is_empty() {
+            return true;
+        }
         let mut whole = Scanner::new(&row.line);
         let is_object = whole.kind() == Some(Kind::Object);
         if !is_object || whole.value().is_none() || !whole.at_end() {
             row.labels.fail(ERROR, "the line is not a JSON object");
+            // What does not look like JSON at all has not even empty fields.
+            if !row.line.trim_start().starts_with(['{', '[', '"']) {
+                return true;
+            }
         } else {
             for (label, path) in &self.0 {
                 match path.find(&row.line) {
-                    Some(Value::Text(text)) => row.labels.extract(label, &text),
+                    Some(Value::Text(text)) => row.labels.replace(label, &text),
                     Some(Value::Number(raw) | Value::Bool(raw) | Value::Nested(raw)) => {
-                        row.labels.extract(label, raw);
+                        row.labels.replace(label, raw);
                     }
-                    Some(Value::Null) => row.labels.extract(label, ""),
+                    Some(Value::Null) => row.labels.replace(label, ""),
                     None => {}
                 }
             }
@@ -102,6 +109,9 @@ pub(super) struct Unpack;
 
 impl Step for Unpack {
     fn run(&self, row: &mut Row<'_>) -> bool {
+        if row.line.is_empty() {
+            return true;
+        }
         let mut scanner = Scanner::new(&row.line);
         let Some(members) = members(&mut scanner) else {
             row.labels.fail(ERROR, "the line is not a JSON object");

@@ -45,21 +45,20 @@ impl<'a> Labels<'a> {
         wanted: Option<Arc<[String]>>,
     ) -> Self {
         let mut list = Vec::with_capacity(stream.len() + metadata.len() + 8);
-        let mut add = |map: &'a BTreeMap<String, String>, source| {
-            list.extend(map.iter().map(|(name, value)| Label {
-                name: Cow::Borrowed(name.as_str()),
-                value: Cow::Borrowed(value.as_str()),
-                source,
-                extracted: false,
-            }));
+        let mut add = |name: Cow<'a, str>, value: &'a str, source| {
+            list.push(Label { name, value: Cow::Borrowed(value), source, extracted: false });
         };
-        add(stream, Source::Stream);
-        add(metadata, Source::Metadata);
-        // A name that is in both is that of the metadata.
-        if !metadata.is_empty() {
-            list.retain(|label| {
-                label.source != Source::Stream || !metadata.contains_key(label.name.as_ref())
-            });
+        for (name, value) in stream {
+            add(Cow::Borrowed(name), value, Source::Stream);
+        }
+        for (name, value) in metadata {
+            // The stream's label keeps its name.
+            let name = if stream.contains_key(name) {
+                Cow::Owned(format!("{name}{EXTRACTED}"))
+            } else {
+                Cow::Borrowed(name.as_str())
+            };
+            add(name, value, Source::Metadata);
         }
         Self { list, error: None, wanted }
     }
@@ -95,6 +94,15 @@ impl<'a> Labels<'a> {
     /// Sets what a parser has read of the line: a label that is not of the line keeps its name, and one that has
     /// been read before keeps its value.
     pub(super) fn extract(&mut self, name: &str, value: &str) {
+        self.read(name, value, false);
+    }
+
+    /// The same of a label that the query names, whose last value counts.
+    pub(super) fn replace(&mut self, name: &str, value: &str) {
+        self.read(name, value, true);
+    }
+
+    fn read(&mut self, name: &str, value: &str, replaces: bool) {
         let is_wanted =
             |wanted: &String| wanted.strip_suffix(EXTRACTED).unwrap_or(wanted) == name || wanted == name;
         if self.wanted.as_ref().is_some_and(|wanted| !wanted.iter().any(is_wanted)) {
@@ -109,7 +117,10 @@ impl<'a> Labels<'a> {
         let is_taken = at(find(name)).is_some_and(|label| label.source != Source::Parsed);
         let name = if is_taken { Cow::Owned(format!("{name}{EXTRACTED}")) } else { Cow::Borrowed(name) };
         let index = find(&name);
-        if name == ERROR || name == ERROR_DETAILS || at(index).is_some_and(|label| label.extracted) {
+        if name == ERROR
+            || name == ERROR_DETAILS
+            || (!replaces && at(index).is_some_and(|label| label.extracted))
+        {
             return;
         }
         let label = Label {

@@ -42,7 +42,7 @@ impl Step for Logfmt {
                 continue;
             }
             for (label, _) in self.fields.iter().filter(|(_, wanted)| wanted == key) {
-                labels.extract(label, &value);
+                labels.replace(label, &value);
             }
         }
         labels.fill(self.fields.iter().map(|(label, _)| label.as_str()));

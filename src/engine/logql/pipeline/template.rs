@@ -19,6 +19,9 @@ use value::Value;
 /// Bytes that a template may write, and that a value may have on the way.
 const MAX_RENDERED: usize = 256 << 10;
 
+/// Bytes that the arguments of a function may have together: a line has room for itself and what it is joined with.
+const MAX_ARGUMENTS: usize = 2 * MAX_RENDERED;
+
 /// Values and functions of a template: each may read as much as a template may write.
 const MAX_PARTS: usize = 512;
 

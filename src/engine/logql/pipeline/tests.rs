@@ -18,7 +18,7 @@ fn pipeline(stages: &str) -> Pipeline {
 /// The labels and the line at the end; details of errors are left out.
 fn run(stages: &str, stream: &[(&str, &str)], line: &str) -> Option<(BTreeMap<String, String>, String)> {
     let stream = map(stream);
-    let entry = Entry { ts_ns: 1_715_760_000_123_456_789, stream: &stream, metadata: NONE, line };
+    let entry = Entry { ts_ns: 1_715_760_000_123_456_789, stream: &stream, metadata: NONE, line, weight: 1 };
     let row = pipeline(stages).run(&entry)?;
     let mut labels = row.labels.to_map();
     labels.remove("__error_details__");
@@ -219,14 +219,14 @@ fn colours_are_taken_out() {
 }
 
 #[test]
-fn metadata_is_read_before_the_stream_and_stays_apart() {
+fn a_label_of_the_stream_keeps_its_name_before_metadata_of_that_name() {
     let (stream, metadata) = (map(&[("a", "s"), ("b", "s")]), map(&[("a", "m")]));
-    let entry = Entry { ts_ns: 0, stream: &stream, metadata: &metadata, line: "a=l c=l" };
+    let entry = Entry { ts_ns: 0, stream: &stream, metadata: &metadata, line: "a=l c=l", weight: 1 };
     let row = pipeline("| logfmt").run(&entry).unwrap();
     let mut found: Vec<_> = row.labels.iter().collect();
     found.sort_by_key(|label| label.0);
     let wanted = [
-        ("a", "m", Source::Metadata),
+        ("a", "s", Source::Stream),
         ("a_extracted", "l", Source::Parsed),
         ("b", "s", Source::Stream),
         ("c", "l", Source::Parsed),
@@ -298,6 +298,24 @@ fn templates_that_fail_leave_the_line_and_say_so() {
 }
 
 #[test]
+fn no_function_makes_or_holds_more_than_a_few_lines() {
+    let long = "(repeat 200000 \"x\")";
+    for template in [
+        format!("{{{{regexReplaceAll \"(?s)(.*)\" {long} \"{}\"}}}}", "$0$1".repeat(5_000)),
+        format!("{{{{print {}}}}}", format!("{long} ").repeat(100)),
+        format!("{{{{{long} | printf \"%s\" {}}}}}", format!("{long} ").repeat(2)),
+    ] {
+        let stages = format!("| line_format `{template}`");
+        let (labels, _) = run(&stages, &[], "kept").unwrap();
+        assert_eq!(labels["__error__"], "TemplateFormatErr", "{template}");
+    }
+    line("{{regexReplaceAll \"(a)(b)\" \"ab\" \"$2$1$$1${1}$\"}}", &[], "ba$1a$");
+    // As long as it may be, and each of its characters is one of the last that are cut off.
+    let trims = "{{len (trimAll (print (repeat 200000 \"a\") \"x\") (repeat 200000 \"x\"))}}";
+    line(trims, &[], "0");
+}
+
+#[test]
 fn templates_refuse_what_they_do_not_know() {
     for template in [
         "{{",
@@ -353,7 +371,7 @@ proptest! {
     ]), 0..20), line in "\\PC{0,10}") {
         if let Ok(template) = template::Template::parse(&words.concat(), &mut 9) {
             let stream = map(&[("a", "3é")]);
-            let entry = Entry { ts_ns: i64::MIN, stream: &stream, metadata: NONE, line: &line };
+            let entry = Entry { ts_ns: i64::MIN, stream: &stream, metadata: NONE, line: &line, weight: 1 };
             let _ = template.render(&Row::new(&entry, None));
         }
     }

@@ -24,7 +24,7 @@ impl Unwrapper {
     /// The number of the label, which stays; `None` if the line has none or is filtered.
     pub(in super::super) fn read(&self, row: &mut Row<'_>) -> Option<f64> {
         let labels = &mut row.labels;
-        let text = labels.get(&self.label)?;
+        let text = labels.get(&self.label).filter(|text| !text.is_empty())?;
         let value = self.number(text);
         if value.is_none() {
             let details = format!("{text:?} of label {} is not a number", self.label);

@@ -10,7 +10,8 @@ use super::{
         },
         Row,
     },
-    Operand, Value, date, encode, printf,
+    MAX_ARGUMENTS, Operand, Value, date, encode, printf,
+    render::too_long,
     text::{self, Side},
 };
 
@@ -148,9 +149,16 @@ impl Call {
 
     /// Calls it, with `last` behind its own arguments.
     pub(super) fn value(&self, row: &Row<'_>, last: Option<Value>) -> Result<Value, String> {
-        let mut values =
-            self.arguments.iter().map(|operand| operand.value(row)).collect::<Result<Vec<_>, _>>()?;
-        values.extend(last);
+        let mut values = Vec::with_capacity(self.arguments.len() + 1);
+        let mut held = 0;
+        for value in self.arguments.iter().map(|operand| operand.value(row)).chain(last.map(Ok)) {
+            let value = value?;
+            held += value.size_bytes();
+            if held > MAX_ARGUMENTS {
+                return Err(too_long());
+            }
+            values.push(value);
+        }
         if values.len() < self.least {
             return Err(format!(
                 "wrong number of args for {}: want {} got {}",

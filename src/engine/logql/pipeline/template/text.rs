@@ -1,8 +1,10 @@
 //! What templates do with texts. Those that can make a text longer stop at `MAX_RENDERED`.
 
+use std::collections::BTreeSet;
+
 use regex::Regex;
 
-use super::{MAX_RENDERED, render::too_long};
+use super::{super::super::re2, MAX_RENDERED, render::too_long};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -44,12 +46,13 @@ pub(super) fn between(start: i64, end: i64, text: &str) -> String {
 }
 
 pub(super) fn trimmed(text: &str, cutset: &str, side: Side) -> String {
+    let cutset: BTreeSet<char> = cutset.chars().collect();
     let mut text = text;
     if side != Side::Right {
-        text = text.trim_start_matches(|c| cutset.contains(c));
+        text = text.trim_start_matches(|c| cutset.contains(&c));
     }
     if side != Side::Left {
-        text = text.trim_end_matches(|c| cutset.contains(c));
+        text = text.trim_end_matches(|c| cutset.contains(&c));
     }
     text.to_owned()
 }
@@ -83,7 +86,7 @@ pub(super) fn regex_replaced(
         let Some(found) = captures.get(0) else { continue };
         out.push_str(text.get(copied..found.start()).unwrap_or_default());
         if expands {
-            captures.expand(new, &mut out);
+            re2::expand(&captures, new, MAX_RENDERED, &mut out);
         } else {
             out.push_str(new);
         }

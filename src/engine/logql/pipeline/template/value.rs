@@ -48,6 +48,14 @@ impl Value {
         }
     }
 
+    /// What it takes beside its place.
+    pub(super) fn size_bytes(&self) -> usize {
+        match self {
+            Value::Text(text) => text.len(),
+            _ => 0,
+        }
+    }
+
     pub(super) fn text(&self) -> String {
         self.to_string()
     }
