@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{App, Error, Reader, ingest::first_id, jobs::round::Round};
 use crate::{
     engine::{
-        analyst::{self, Analysis, Evidence, Severity},
+        analyst::{self, Analysis, Evidence},
         block::{
             Corrupt,
             facts::{Levels, hour},
@@ -172,12 +172,6 @@ pub async fn analyze(
     let made = Made { analysis, from, to, model, tokens, fallback };
     let id = first_id(now, app.random.bits()).to_string();
     let kept = Kept { id, analyzed_at: now, made };
-    let severity = match kept.made.analysis.severity {
-        Severity::Low => "LOW",
-        Severity::Medium => "MEDIUM",
-        Severity::High => "HIGH",
-        Severity::Critical => "CRITICAL",
-    };
     let until = match why {
         Why::Due { .. } => to,
         Why::Wanted => {
@@ -187,7 +181,7 @@ pub async fn analyze(
     let stored = StoredAnalysis {
         id: kept.id.clone(),
         service: service.to_owned(),
-        severity: severity.to_owned(),
+        severity: kept.made.analysis.severity.as_str().to_owned(),
         analyzed_at: now,
         until,
         data: serde_json::to_string(&kept.made).map_err(|error| Corrupt::damaged("analysis", error))?,

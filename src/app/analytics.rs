@@ -49,15 +49,25 @@ pub struct Collected {
 }
 
 /// What is collected.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Ask<'a> {
     /// The last hours, the current one among them.
     pub hours: u32,
     pub dimensions: &'a [Dimension],
     pub durations: bool,
     pub minutes: bool,
-    /// Hours that need not be told apart.
+    /// So many hours need not be told apart.
     pub step: u32,
+    pub only: Only<'a>,
+}
+
+/// The records that are wanted: all, or those of what facts tell apart.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Only<'a> {
+    pub service: Option<&'a str>,
+    pub category: Option<&'a str>,
+    /// Without durations, which are not known by it.
+    pub environment: Option<&'a str>,
 }
 
 /// Collects the facts that are asked for.
@@ -132,7 +142,13 @@ impl Collecting<'_> {
         if self.is_full {
             return;
         }
-        let sees = |service: &str, category: &str| self.reader.sees_of(service, category);
+        let only = self.ask.only;
+        let shown_category = |category: &str| self.reader.shown_value("category", category);
+        let sees = |service: &str, category: &str| {
+            only.service.is_none_or(|asked| asked == service)
+                && is_of(only.category, &shown_category(category))
+                && self.reader.sees_of(service, category)
+        };
         // Ids of patterns are shown by nothing but `patterns`, which sees to that itself.
         let shown = |of: Dimension, value: &str| match of {
             Dimension::Pattern => value.to_owned(),
@@ -140,8 +156,9 @@ impl Collecting<'_> {
         };
         let wanted = Wanted {
             sees,
-            category: |category: &str| self.reader.shown_value("category", category),
+            category: shown_category,
             value: shown,
+            environment: only.environment,
             dimensions: self.ask.dimensions,
             durations: self.ask.durations,
             minutes: self.ask.minutes,

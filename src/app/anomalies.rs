@@ -24,6 +24,7 @@ use crate::{
         pipeline::Event,
         query::TimeRange,
         record::{model::Level, timestamp::Timestamp},
+        severity,
         tenant::Tenant,
         triage::{self, Severity},
     },
@@ -344,11 +345,11 @@ async fn tell(app: &App, tenant: &Tenant, opened: &[Noted], now: Timestamp) -> R
     Ok(app.events.note(tenant, &events, &BTreeMap::new(), now).await?)
 }
 
-fn severity(of: anomaly::Severity) -> Severity {
+fn severity(of: severity::Severity) -> Severity {
     match of {
-        anomaly::Severity::Low => Severity::Low,
-        anomaly::Severity::Medium => Severity::Medium,
-        anomaly::Severity::High => Severity::High,
-        anomaly::Severity::Critical => Severity::Critical,
+        severity::Severity::Low => Severity::Low,
+        severity::Severity::Medium => Severity::Medium,
+        severity::Severity::High => Severity::High,
+        severity::Severity::Critical => Severity::Critical,
     }
 }

@@ -94,8 +94,7 @@ pub async fn insights(
     let hours = hours.clamp(1, MAX_HOURS / 2);
     let dimensions = [Dimension::Pattern, Dimension::Release];
     let from = analytics::first_hour(app.now(), hours);
-    let ask =
-        Ask { hours: 2 * hours + 1, dimensions: &dimensions, durations: false, minutes: false, step: 1 };
+    let ask = Ask { hours: 2 * hours + 1, dimensions: &dimensions, ..Ask::default() };
     let collected = analytics::collect(app, reader, ask).await?;
     let known = patterns::of(app, reader.tenant()).await?;
     let (mut levels, mut before) = (Levels::default(), Levels::default());

@@ -20,6 +20,7 @@ pub mod query;
 pub mod record;
 pub mod redact;
 pub mod retention;
+pub mod severity;
 pub mod shard;
 pub mod sketch;
 pub mod tenant;

@@ -19,8 +19,8 @@ use crate::{
     app::{
         App, Reader,
         analytics::{
-            self, Ask, Collected, Filter, Group, GroupBy, HOUR_MS, MAX_HOURS, Metrics, Outcomes, Point, Seen,
-            error_rate, share,
+            self, Ask, Collected, Filter, Group, GroupBy, HOUR_MS, MAX_HOURS, Metrics, Only, Outcomes, Point,
+            Seen, error_rate, share,
         },
         patterns,
     },
@@ -70,7 +70,7 @@ pub(in crate::http) async fn summary(
     }
     let durations = matches!(by, GroupBy::Service | GroupBy::Category);
     let step = if with_patterns { 1 } else { timeframe.hours };
-    let ask = Ask { hours: timeframe.hours, dimensions: &dimensions, durations, minutes: false, step };
+    let ask = Ask { hours: timeframe.hours, dimensions: &dimensions, durations, step, ..Ask::default() };
     let collected = collect(&app, &reader, ask).await?;
     let summary = analytics::summary(&collected, by);
     let groups: Vec<Value> = summary.groups.iter().map(|one| group(one, summary.levels.total())).collect();
@@ -97,22 +97,11 @@ pub(in crate::http) async fn patterns(
     let timeframe = take_timeframe(&mut params, "7d")?;
     let mut text = |name| Ok::<_, Error>(params.take(&[name])?.map(|(_, value)| value));
     let (category, service) = (text("category")?, text("service")?);
-    let levels = match params.take(&["severity", "level"])? {
-        None => Vec::new(),
-        Some((name, value)) => {
-            value.split(',').map(|level| take_level(&name, level)).collect::<Result<_, _>>()?
-        }
-    };
+    let levels = take_levels(&mut params)?;
     let ignored = params.take_switch("includeIgnored")?.unwrap_or(false);
     let limit = params.take_number(&["limit"], 1, MAX_PATTERNS)?.unwrap_or(PATTERNS);
     params.finish()?;
-    let ask = Ask {
-        hours: timeframe.hours,
-        dimensions: &[Dimension::Pattern],
-        durations: false,
-        minutes: false,
-        step: 1,
-    };
+    let ask = Ask { hours: timeframe.hours, dimensions: &[Dimension::Pattern], ..Ask::default() };
     let collected = collect(&app, &reader, ask).await?;
     let wanted = Filter { category, service, levels, ignored, limit };
     let (seen, truncated) = of_patterns(&app, &reader, &collected, &wanted).await?;
@@ -181,6 +170,11 @@ pub(in crate::http) async fn change_pattern(
     Ok(json_answer(StatusCode::OK, &body))
 }
 
+fn take_levels(params: &mut Params) -> Result<Vec<Level>, Error> {
+    let Some((name, value)) = params.take(&["severity", "level"])? else { return Ok(Vec::new()) };
+    value.split(',').map(|level| take_level(&name, level)).collect()
+}
+
 fn take_level(name: &str, text: &str) -> Result<Level, Error> {
     Level::parse(text).ok_or_else(|| {
         let message = format!("expected a level such as debug, info, warn, error or critical, got {text:?}");
@@ -226,7 +220,22 @@ pub(in crate::http) async fn trends(
         Some((name, value)) => named(name, value, &INTERVALS)?,
     };
     let minutes = interval < HOUR_MS;
-    let metrics = take_metrics(&mut params, minutes)?;
+    let service = params.take(&["service"])?;
+    let category = params.take(&["category"])?;
+    let environment = params.take(&["environment"])?;
+    let levels = take_levels(&mut params)?;
+    let only = Only {
+        service: service.as_ref().map(|(_, value)| value.as_str()),
+        category: category.as_ref().map(|(_, value)| value.as_str()),
+        environment: environment.as_ref().map(|(_, value)| value.as_str()),
+    };
+    let unknown = [
+        (minutes, "by the minute"),
+        (only.environment.is_some(), "by environment"),
+        (!levels.is_empty(), "by level"),
+    ];
+    let unknown = unknown.iter().find(|(is_asked, _)| *is_asked).map(|(_, by)| *by);
+    let metrics = take_metrics(&mut params, unknown)?;
     params.finish()?;
     if i64::from(timeframe.hours) * HOUR_MS / interval > MAX_POINTS {
         let message =
@@ -234,9 +243,9 @@ pub(in crate::http) async fn trends(
         return Err(Error::invalid("invalid_parameter", "interval", message));
     }
     let durations = metrics.performance;
-    let ask = Ask { hours: timeframe.hours, dimensions: &[], durations, minutes, step: 1 };
+    let ask = Ask { hours: timeframe.hours, dimensions: &[], durations, minutes, only, ..Ask::default() };
     let mut collected = collect(&app, &reader, ask).await?;
-    let trends = analytics::trends(&collected, interval);
+    let trends = analytics::trends(&collected, interval, &levels);
     collected.stats.partial |= trends.is_partial;
     let points: Vec<Value> = trends.points.iter().map(|one| point(one, metrics)).collect();
     let mut body = head(&collected, &timeframe.text);
@@ -340,7 +349,7 @@ async fn of_days(
     let days = params.take_number(&["days"], 1, most)?.unwrap_or(DEFAULT_DAYS);
     params.finish()?;
     let hours = u32::try_from(days).unwrap_or(1) * DAY_HOURS;
-    let ask = Ask { hours, dimensions, durations: true, minutes: false, step: 1 };
+    let ask = Ask { hours, dimensions, durations: true, ..Ask::default() };
     Ok((format!("{days}d"), collect(app, reader, ask).await?))
 }
 
@@ -349,20 +358,24 @@ async fn collect(app: &App, reader: &Reader, ask: Ask<'_>) -> Result<Collected, 
 }
 
 /// What is shown of points; durations are not kept by the minute.
-fn take_metrics(params: &mut Params, minutes: bool) -> Result<Metrics, Error> {
+/// `unknown` is that by which durations are not known, where it is asked for.
+fn take_metrics(params: &mut Params, unknown: Option<&str>) -> Result<Metrics, Error> {
     let Some((name, value)) = params.take(&["metrics"])? else {
-        return Ok(Metrics { count: true, severity: true, performance: !minutes });
+        return Ok(Metrics { count: true, severity: true, performance: unknown.is_none() });
     };
     let mut metrics = Metrics { count: false, severity: false, performance: false };
     for part in value.split(',') {
         match named(&name, part, &[("count", 0), ("severity", 1), ("performance", 2)])?.1 {
             0 => metrics.count = true,
             1 => metrics.severity = true,
-            _ if minutes => {
-                let message = "performance is known by the hour and day, not by the minute".to_owned();
-                return Err(Error::invalid("invalid_parameter", &name, message));
-            }
-            _ => metrics.performance = true,
+            _ => match unknown {
+                None => metrics.performance = true,
+                Some(by) => {
+                    let message =
+                        format!("performance is known by service, category, hour and day, not {by}");
+                    return Err(Error::invalid("invalid_parameter", &name, message));
+                }
+            },
         }
     }
     Ok(metrics)

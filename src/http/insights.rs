@@ -24,10 +24,11 @@ use crate::{
         insights::{self, Pattern},
     },
     engine::{
-        anomaly::{Deviation, Kind, Series, Severity, history::of_series},
+        anomaly::{Deviation, Kind, Series, history::of_series},
         compare::Difference,
         query::{Expr, TimeRange},
         record::timestamp::Timestamp,
+        severity::Severity,
     },
 };
 

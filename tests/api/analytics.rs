@@ -131,6 +131,53 @@ async fn trends_have_a_point_for_each_interval() {
 }
 
 #[tokio::test]
+async fn trends_of_a_selection_are_known_by_the_minute() {
+    let records = records();
+    let paths = [
+        ("service", "service"),
+        ("category", "category"),
+        ("environment", "environment"),
+        ("severity", "level"),
+    ];
+    for (flushes, merge) in [(0, false), (2, false), (3, true)] {
+        let service = stored(&records, flushes, merge).await;
+        let before = reads(&service);
+        for wanted in [
+            &["api"][..],
+            &["web", "billing"],
+            &["api", "Database", "staging"],
+            &["api", "billing", "production", "ERROR"],
+        ] {
+            let asked: Vec<_> = paths.iter().zip(wanted).collect();
+            let query: Vec<_> = asked.iter().map(|((name, _), value)| format!("{name}={value}")).collect();
+            let timeframe = if merge { "3d" } else { "6h" };
+            let uri = format!("/analytics/trends?timeframe={timeframe}&interval=minute&{}", query.join("&"));
+            let body = service.get(&uri).await.ok();
+            assert_eq!(body["partial"], false, "{uri}");
+            let is_wanted = |record: &Value| {
+                asked
+                    .iter()
+                    .all(|((_, field), value)| record[*field].as_str().unwrap().eq_ignore_ascii_case(value))
+            };
+            assert!(count(&records, is_wanted) > 0, "{uri}");
+            let mut total = 0;
+            for point in body["data"].as_array().unwrap() {
+                let from = Timestamp::parse_text(point["time"].as_str().unwrap()).unwrap().as_ms();
+                let from = u64::try_from(from).unwrap();
+                let within = |record: &Value| {
+                    is_wanted(record)
+                        && (from..from + HOUR / 60).contains(&record["timestamp"].as_u64().unwrap())
+                };
+                assert_eq!(point["count"], json!(count(&records, within)), "{uri} {point}");
+                total += point["count"].as_u64().unwrap();
+            }
+            assert_eq!(total, count(&records, is_wanted), "{uri}");
+        }
+        assert_eq!(reads(&service), before, "no segment is opened");
+    }
+}
+
+#[tokio::test]
 async fn outcomes_are_told_by_status_day_and_environment() {
     let records = records();
     let service = stored(&records, 2, false).await;
@@ -383,6 +430,8 @@ async fn what_cannot_be_is_refused() {
         ("/analytics/summary?groupBy=colour", "groupBy"),
         ("/analytics/trends?interval=year", "interval"),
         ("/analytics/trends?metrics=count,speed", "metrics"),
+        ("/analytics/trends?metrics=performance&environment=production", "metrics"),
+        ("/analytics/trends?severity=loud", "severity"),
         ("/analytics/patterns?severity=bad", "severity"),
         ("/analytics/patterns?limit=0", "limit"),
         ("/api/v1/metrics/overview?days=0", "days"),

@@ -48,6 +48,10 @@ describe("analytics", () => {
       const { data } = await get(t, "/analytics/trends?timeframe=6h&interval=hour");
       assert.equal(data.reduce((sum, { count }) => sum + count, 0), 16);
       assert.equal(data.reduce((sum, { duration_ms }) => Math.max(sum, duration_ms?.max ?? 0), 0), 70);
+      for (const [selection, expected] of [["environment=staging", 2], ["environment=production", 14], ["service=shop&environment=production&severity=error", 4]]) {
+        const { data, partial } = await get(t, `/analytics/trends?timeframe=6h&interval=minute&${selection}`);
+        assert.deepEqual([data.length > 300, data.reduce((sum, { count }) => sum + count, 0), partial], [true, expected, false], selection);
+      }
       const overview = await get(t, "/api/v1/metrics/overview?days=1");
       assert.deepEqual([overview.outcomes, overview.success_rate], [{ success: 4, failure: 4, open: 0 }, 0.5]);
       const billing = (await get(t, "/api/v1/metrics/categories?days=1")).data.find(({ category }) => category === "billing");

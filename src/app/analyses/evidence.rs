@@ -13,8 +13,7 @@ use crate::{
         search::{self, Search, Stored},
     },
     engine::{
-        analyst::{Evidence, Example, Latency, Noted, Part, PatternSeen, ReleaseSeen, Severity},
-        anomaly,
+        analyst::{Evidence, Example, Latency, Noted, Part, PatternSeen, ReleaseSeen},
         block::facts::{Cell, Dimension, Levels},
         pattern::PatternId,
         query::{
@@ -47,7 +46,7 @@ pub(super) async fn collect(
     dimensions: &[Dimension],
 ) -> Result<Collected, Error> {
     let durations = !dimensions.is_empty();
-    analytics::collect(app, reader, Ask { hours, dimensions, durations, minutes: false, step: 1 }).await
+    analytics::collect(app, reader, Ask { hours, dimensions, durations, ..Ask::default() }).await
 }
 
 #[derive(Default)]
@@ -209,12 +208,7 @@ async fn noted(app: &App, tenant: &Tenant, service: &str, range: TimeRange) -> R
     let noted = found.into_iter().map(|one| Noted {
         title: one.insight.title,
         text: one.insight.text,
-        severity: match one.insight.severity {
-            anomaly::Severity::Low => Severity::Low,
-            anomaly::Severity::Medium => Severity::Medium,
-            anomaly::Severity::High => Severity::High,
-            anomaly::Severity::Critical => Severity::Critical,
-        },
+        severity: one.insight.severity,
         since_ms: one.noted.anomaly.lead.start_ms,
     });
     Ok(noted.collect())

@@ -11,6 +11,7 @@ use crate::{
         query::TimeRange,
         record::timestamp::Timestamp,
         redact,
+        severity::Severity,
     },
 };
 
@@ -22,7 +23,7 @@ const MAX_READ: usize = 500;
 pub struct Wanted {
     pub service: Option<String>,
     pub kind: Option<Kind>,
-    pub severity: Option<anomaly::Severity>,
+    pub severity: Option<Severity>,
     /// Those that go on, or those that are over.
     pub ongoing: Option<bool>,
     pub limit: usize,

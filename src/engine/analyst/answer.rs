@@ -64,9 +64,9 @@ fn severity(given: Severity, rules: Severity, notes: &mut Vec<String>) -> Result
     if given > highest {
         notes.push(format!(
             "the severity was lowered from {} to {}: the rules say {}",
-            given.name(),
-            highest.name(),
-            rules.name()
+            given.as_str(),
+            highest.as_str(),
+            rules.as_str()
         ));
     }
     Ok(given.min(highest))

@@ -67,8 +67,8 @@ impl fmt::Display for Nonsense {
             Self::TooMild { given, rules } => write!(
                 out,
                 "the answer says {}, more than one step below the {} that the numbers say",
-                given.name(),
-                rules.name()
+                given.as_str(),
+                rules.as_str()
             ),
             Self::Action { found } => write!(out, "the answer holds what looks like a command: \"{found}\""),
             Self::Query { reason } => write!(out, "expected a query, found {reason}"),

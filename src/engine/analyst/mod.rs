@@ -25,6 +25,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::severity::Severity;
+
 pub use answer::check;
 pub use builtin::builtin;
 pub use json::Nonsense;
@@ -112,15 +114,6 @@ pub struct Example {
     pub pattern_id: Option<String>,
     pub trace_id: Option<String>,
     pub stack: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Severity {
-    Low,
-    Medium,
-    High,
-    Critical,
 }
 
 /// What is shown. Every text in it is bounded, on one line, and free of links that are not in the evidence.

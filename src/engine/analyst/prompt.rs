@@ -123,7 +123,7 @@ fn head(evidence: &Evidence) -> Value {
         "service": short(&evidence.service, limits::ID),
         "from": instant::write(evidence.from_ms),
         "to": instant::write(evidence.to_ms),
-        "severity_by_rules": severity(&facts::Facts::new(evidence)).name(),
+        "severity_by_rules": severity(&facts::Facts::new(evidence)).as_str(),
         "records": levels(evidence.levels),
         "before": levels(evidence.before),
         "latency": latency,
@@ -184,7 +184,10 @@ fn others(evidence: &Evidence) -> Vec<(usize, Entry)> {
     let anomalies = evidence.anomalies.iter().map(|one| {
         let (title, text) = (short(&one.title, 200), short(&one.text, 400));
         let since = instant::write(one.since_ms);
-        ("anomalies", json!({"title": title, "text": text, "severity": one.severity.name(), "since": since}))
+        (
+            "anomalies",
+            json!({"title": title, "text": text, "severity": one.severity.as_str(), "since": since}),
+        )
     });
     let releases = evidence.releases.iter().map(|one| {
         let from = instant::write(one.from_ms);

@@ -7,33 +7,6 @@ use super::{Severity, facts};
 /// Users from which on it is one step worse.
 const MANY_USERS: u64 = 1000;
 
-impl Severity {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Low => "LOW",
-            Self::Medium => "MEDIUM",
-            Self::High => "HIGH",
-            Self::Critical => "CRITICAL",
-        }
-    }
-
-    pub(super) fn worse(self) -> Self {
-        match self {
-            Self::Low => Self::Medium,
-            Self::Medium => Self::High,
-            Self::High | Self::Critical => Self::Critical,
-        }
-    }
-
-    pub(super) fn milder(self) -> Self {
-        match self {
-            Self::Low | Self::Medium => Self::Low,
-            Self::High => Self::Medium,
-            Self::Critical => Self::High,
-        }
-    }
-}
-
 pub(super) fn severity(facts: &Facts<'_>) -> Severity {
     let evidence = facts.evidence;
     let mut worst = silence(facts).max(errors(facts)).max(critical(facts));
@@ -41,33 +14,24 @@ pub(super) fn severity(facts: &Facts<'_>) -> Severity {
         worst = worst.max(pattern_severity(facts, seen));
     }
     if let Some(ratio) = facts.slower() {
-        worst = worst.max(steps(ratio, [2.0, 8.0, f64::INFINITY]));
+        worst = worst.max(Severity::of_steps(ratio, [2.0, 8.0, f64::INFINITY]));
     }
     for noted in &evidence.anomalies {
         worst = worst.max(noted.severity);
     }
     // Attempts are daily bread; many of them are worth a look.
     let attacks = evidence.threats.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
-    worst = worst.max(steps(real(attacks), [100.0, 10_000.0, f64::INFINITY]));
+    worst = worst.max(Severity::of_steps(real(attacks), [100.0, 10_000.0, f64::INFINITY]));
     let wide = evidence.users.is_some_and(|users| users >= MANY_USERS);
     if wide && worst > Severity::Low { worst.worse() } else { worst }
 }
 
-/// Low below the first step, and one worse from each on.
-fn steps(value: f64, [medium, high, critical]: [f64; 3]) -> Severity {
-    if value >= critical {
-        Severity::Critical
-    } else if value >= high {
-        Severity::High
-    } else if value >= medium {
-        Severity::Medium
-    } else {
-        Severity::Low
-    }
-}
-
 fn silence(facts: &Facts<'_>) -> Severity {
-    if facts.total > 0 { Severity::Low } else { steps(real(facts.before_total), [1.0, 100.0, f64::INFINITY]) }
+    if facts.total > 0 {
+        Severity::Low
+    } else {
+        Severity::of_steps(real(facts.before_total), [1.0, 100.0, f64::INFINITY])
+    }
 }
 
 /// By the share of errors and by its growth. Few errors are never more than MEDIUM: three of four records of a service that
@@ -76,8 +40,9 @@ fn errors(facts: &Facts<'_>) -> Severity {
     if facts.errors < 5 {
         return Severity::Low;
     }
-    let share = steps(facts.share(), [0.05, 0.2, 0.5]);
-    let growth = facts.grown().map_or(Severity::Low, |ratio| steps(ratio, [2.0, 10.0, f64::INFINITY]));
+    let share = Severity::of_steps(facts.share(), [0.05, 0.2, 0.5]);
+    let growth =
+        facts.grown().map_or(Severity::Low, |ratio| Severity::of_steps(ratio, [2.0, 10.0, f64::INFINITY]));
     // What always was so is one step milder than what is new.
     let known = facts.before_errors >= 5
         && facts.grown().is_none()
@@ -101,8 +66,8 @@ fn pattern_severity(facts: &Facts<'_>, seen: &super::PatternSeen) -> Severity {
         return Severity::Low;
     }
     match pattern::change(facts.evidence, seen) {
-        Change::New(_) => steps(real(seen.count), [10.0, 1000.0, f64::INFINITY]),
-        Change::Grown(ratio) if seen.count >= 20 => steps(ratio, [2.0, 20.0, f64::INFINITY]),
+        Change::New(_) => Severity::of_steps(real(seen.count), [10.0, 1000.0, f64::INFINITY]),
+        Change::Grown(ratio) if seen.count >= 20 => Severity::of_steps(ratio, [2.0, 20.0, f64::INFINITY]),
         _ => Severity::Low,
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::series::is_error;
 use super::{Anomaly, Deviation, Kind, Series};
 use crate::engine::prose::{counted, latency, list, minute, number, percent, span, times};
+use crate::engine::severity::Severity;
 
 /// What the caller knows about the time and service of an anomaly. All of it may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -37,15 +38,6 @@ pub struct Release {
 pub struct Named {
     pub name: String,
     pub count: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Severity {
-    Low,
-    Medium,
-    High,
-    Critical,
 }
 
 /// What is shown for an anomaly.
@@ -250,38 +242,22 @@ fn severity(anomaly: &Anomaly, context: &Context) -> Severity {
     // What reaches other services or many users is one step worse.
     let services = anomaly.co_moving.iter().filter(|one| one.service != anomaly.lead.service).count();
     let wide = services >= 2 || context.users.is_some_and(|users| users >= 1000);
-    match worst {
-        Severity::Low if wide => Severity::Medium,
-        Severity::Medium if wide => Severity::High,
-        Severity::High if wide => Severity::Critical,
-        other => other,
-    }
+    if wide { worst.worse() } else { worst }
 }
 
 fn severity_of(one: &Deviation) -> Severity {
-    let steps = |value: f64, medium: f64, high: f64, critical: f64| {
-        if value >= critical {
-            Severity::Critical
-        } else if value >= high {
-            Severity::High
-        } else if value >= medium {
-            Severity::Medium
-        } else {
-            Severity::Low
-        }
-    };
     let never = f64::INFINITY;
     match (one.kind, &one.series) {
         (Kind::Silence | Kind::BruteForce, _) => Severity::High,
-        (Kind::ErrorRateShift, _) => steps(one.seen, 0.05, 0.2, 0.5),
-        (Kind::LatencyShift, _) => steps(ratio(one), 2.0, 8.0, never),
+        (Kind::ErrorRateShift, _) => Severity::of_steps(one.seen, [0.05, 0.2, 0.5]),
+        (Kind::LatencyShift, _) => Severity::of_steps(ratio(one), [2.0, 8.0, never]),
         (Kind::Spike | Kind::NewPattern, Series::Level { level } | Series::Pattern { level, .. })
             if is_error(level) =>
         {
-            steps(ratio(one), 0.0, 10.0, never)
+            Severity::of_steps(ratio(one), [0.0, 10.0, never])
         }
-        (Kind::Spike | Kind::OneClient, _) => steps(ratio(one), 3.0, 20.0, never),
-        (Kind::Drop, _) => steps(ratio(one), 2.0, 10.0, never),
+        (Kind::Spike | Kind::OneClient, _) => Severity::of_steps(ratio(one), [3.0, 20.0, never]),
+        (Kind::Drop, _) => Severity::of_steps(ratio(one), [2.0, 10.0, never]),
         (Kind::NewPattern | Kind::VanishedPattern, _) => Severity::Low,
     }
 }

@@ -17,7 +17,7 @@ mod tail;
 pub use follow::{Followed, follow, grace_ms, remembered_ms};
 pub use headline::{Times as Told, headline};
 pub use history::History;
-pub use insight::{Context, Evidence, Insight, Named, Release, Severity, sentences};
+pub use insight::{Context, Evidence, Insight, Named, Release, sentences};
 pub use minute::refine;
 pub use series::{ClientSeries, Input, LevelSeries, PatternSeries, ServiceSeries, Span};
 

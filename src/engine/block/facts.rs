@@ -4,6 +4,7 @@
 //! Invariant: counts by service, category, hour and level are exact. Of each field only the most frequent values are
 //! told apart, as many as there is room for; the others are counted together, under no name.
 
+mod cell;
 mod columns;
 pub mod fine;
 
@@ -13,15 +14,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{rows::Row, summary::LevelCounts};
-use crate::engine::{
-    record::{
-        model::{Level, Status},
-        row::RowHead,
-        timestamp::Timestamp,
-    },
-    sketch::Sketch,
+use crate::engine::record::{
+    model::{Level, Status},
+    row::RowHead,
+    timestamp::Timestamp,
 };
 
+pub use cell::Cell;
 pub(super) use columns::Columns;
 pub use fine::Fine;
 
@@ -31,11 +30,12 @@ const HOUR_MS: i64 = 3_600_000;
 const MAX_VALUES: usize = 400;
 
 /// What is given up for room, one after the other: what is rare first, and last of all what anomalies are looked for in.
-const FITTING: [Fit; 9] = [
+const FITTING: [Fit; 10] = [
     Fit::Values(MAX_VALUES / 4),
     Fit::Patterns(40),
     Fit::Values(40),
     Fit::Values(12),
+    Fit::Environments,
     Fit::Steps,
     Fit::OldMinutes,
     Fit::Values(3),
@@ -49,6 +49,8 @@ enum Fit {
     Values(usize),
     /// So many patterns by steps.
     Patterns(usize),
+    /// Of environments only hours.
+    Environments,
     /// No steps at all.
     Steps,
     /// Nothing but hours, of hours that are long over.
@@ -122,21 +124,6 @@ impl Dimension {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Levels(pub LevelCounts);
 
-/// What is counted of one service, category and hour.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
-    #[serde(rename = "l")]
-    pub levels: Levels,
-    /// By dimension, in the order of `Dimension::ALL`; `""` are the others.
-    #[serde(rename = "v", default)]
-    pub values: [BTreeMap<String, Levels>; 6],
-    /// `duration_ms` of the records that have one.
-    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
-    pub durations: Option<Sketch>,
-    #[serde(rename = "f", default)]
-    pub fine: Fine,
-}
-
 /// What of facts is put together, and how it is shown.
 #[derive(Debug)]
 pub struct Wanted<'a, S, C, V> {
@@ -146,6 +133,8 @@ pub struct Wanted<'a, S, C, V> {
     pub category: C,
     /// A value as it is shown.
     pub value: V,
+    /// Only records of the environment that is shown so; their durations are not known.
+    pub environment: Option<&'a str>,
     pub dimensions: &'a [Dimension],
     pub durations: bool,
     pub minutes: bool,
@@ -227,99 +216,19 @@ impl Levels {
         self.0.iter().filter(|count| **count > 0).map(|count| fine::digits(*count) + 1).sum()
     }
 
+    /// Those of these levels, or all when none is named.
+    #[must_use]
+    pub fn only(&self, levels: &[Level]) -> Self {
+        let is_wanted = |level: Level| levels.is_empty() || levels.contains(&level);
+        Self(Level::ALL.map(|level| if is_wanted(level) { self.of(level) } else { 0 }))
+    }
+
     pub fn of(&self, level: Level) -> u64 {
         self.0.get(level as usize).copied().unwrap_or(0)
     }
 
     pub fn total(&self) -> u64 {
         self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
-    }
-}
-
-impl Cell {
-    pub fn values(&self, of: Dimension) -> &BTreeMap<String, Levels> {
-        let [environments, components, endpoints, statuses, releases, patterns] = &self.values;
-        match of {
-            Dimension::Environment => environments,
-            Dimension::Component => components,
-            Dimension::Endpoint => endpoints,
-            Dimension::Status => statuses,
-            Dimension::Release => releases,
-            Dimension::Pattern => patterns,
-        }
-    }
-
-    fn merge<S, C, V: Fn(Dimension, &str) -> String>(&mut self, other: &Self, wanted: &Wanted<'_, S, C, V>) {
-        self.levels.add(&other.levels);
-        let all = Dimension::ALL.into_iter().zip(&mut self.values).zip(&other.values);
-        for ((dimension, mine), theirs) in all.filter(|((of, _), _)| wanted.dimensions.contains(of)) {
-            for (value, levels) in theirs {
-                let shown = if value.is_empty() { String::new() } else { (wanted.value)(dimension, value) };
-                let is_room = mine.len() < MAX_VALUES || mine.contains_key(&shown);
-                mine.entry(if is_room { shown } else { String::new() }).or_default().add(levels);
-            }
-        }
-        if wanted.minutes {
-            self.fine.merge_minutes(&other.fine);
-        }
-        if !wanted.durations {
-            return;
-        }
-        if let Some(theirs) = &other.durations {
-            match &mut self.durations {
-                Some(mine) => mine.merge(theirs),
-                none => *none = Some(theirs.clone()),
-            }
-        }
-    }
-
-    fn count(&mut self, row: &Counted<'_>, level: Level, time: Timestamp) {
-        let weight = row.weight;
-        let [.., pattern] = &row.values;
-        self.fine.count(time, level, pattern.as_deref(), weight);
-        self.levels.count(level, weight);
-        for (values, value) in self.values.iter_mut().zip(&row.values) {
-            let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
-            if let Some(known) = values.get_mut(value) {
-                known.count(level, weight);
-                continue;
-            }
-            let is_room = values.len() < MAX_VALUES && value.len() <= MAX_VALUE_BYTES;
-            let name = if is_room { value } else { "" };
-            values.entry(name.to_owned()).or_default().count(level, weight);
-        }
-        if let Some(duration) = row.duration_ms.filter(|duration| duration.is_finite() && *duration >= 0.0) {
-            self.durations.get_or_insert_default().add(duration, weight);
-            self.fine.count_duration(time, duration, weight);
-        }
-    }
-
-    /// Keeps the most frequent values of each dimension and counts the others together.
-    fn keep_most(&mut self, most: usize) {
-        for values in &mut self.values {
-            if values.len() <= most {
-                continue;
-            }
-            let mut by_count: Vec<(u64, String)> = values
-                .iter()
-                .filter(|(name, _)| !name.is_empty())
-                .map(|(name, l)| (l.total(), name.clone()))
-                .collect();
-            by_count.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-            let mut others = values.remove("").unwrap_or_default();
-            for (_, name) in by_count.into_iter().skip(most) {
-                if let Some(levels) = values.remove(&name) {
-                    others.add(&levels);
-                }
-            }
-            values.insert(String::new(), others);
-        }
-    }
-
-    /// About its bytes as JSON.
-    fn weight(&self) -> usize {
-        let values = self.values.iter().flatten().map(|(name, _)| json_bytes(name) + 24).sum::<usize>();
-        60 + values + self.durations.as_ref().map_or(0, Sketch::weight) + self.fine.weight()
     }
 }
 
@@ -388,7 +297,11 @@ impl Facts {
                 let mine = self.cells.entry(service.clone()).or_default().entry(category).or_default();
                 for (hour, cell) in theirs.range(hours.clone()) {
                     let step = wanted.step.max(1);
-                    mine.entry(hour / step * step).or_default().merge(cell, wanted);
+                    let mine = mine.entry(hour / step * step).or_default();
+                    match wanted.environment {
+                        None => mine.merge(cell, wanted),
+                        Some(asked) => mine.merge_environment(cell, asked, wanted),
+                    }
                 }
             }
         }
@@ -406,7 +319,7 @@ impl Facts {
     /// Makes them so few that they fit in `MAX_BYTES`; nothing is left when even the bare counts do not.
     pub fn fit(&mut self) {
         for (_, cell) in self.cells_mut() {
-            cell.fine.coarsen();
+            cell.settle();
         }
         self.fit_in(MAX_BYTES);
     }
@@ -426,6 +339,7 @@ impl Facts {
                 match step {
                     Fit::Values(most) => cell.keep_most(most),
                     Fit::Patterns(most) => cell.fine.keep_most(most),
+                    Fit::Environments => cell.fine.environments.clear(),
                     Fit::Steps => cell.fine.drop_steps(),
                     Fit::OldMinutes if hour + LATE_HOURS < newest => cell.fine = Fine::default(),
                     Fit::OldMinutes => {}

@@ -3,22 +3,12 @@
 //! Invariant: a body that is not JSON to its end is refused whole; an entry fails alone, which this protocol
 //! cannot tell its client: every answer to a body that was read is 202.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::batch::{RawRecord, parse_record};
 use super::draft::{Draft, MESSAGE_NAMES, UNKNOWN_SERVICE};
 use super::split::{self, SplitError};
 use crate::engine::record::rejection::Rejection;
-
-/// The status and body when the entries are taken.
-pub fn accepted() -> (u16, Value) {
-    (202, json!({}))
-}
-
-/// The status and body when they are not.
-pub fn refused(status: u16, detail: &str) -> (u16, Value) {
-    (status, json!({"errors": [{"status": status.to_string(), "title": "Bad Request", "detail": detail}]}))
-}
 
 /// The entries of a body, in order, parsed one at a time.
 pub fn decode(

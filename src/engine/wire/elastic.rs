@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 pub use self::answer::{Failure, Outcome, answer, error_body};
 pub use self::filter::Filter;
-pub use self::handshake::{VERSION, handshake, root_info};
+pub use self::handshake::handshake;
 use super::batch::{RawRecord, parse_record};
 use super::split::{numbered_lines, without_bom};
 use crate::engine::record::rejection::Rejection;
@@ -30,8 +30,6 @@ pub enum ParseError {
     Empty,
     #[error("Validation Failed: 1: no requests added;")]
     NoActions,
-    #[error("The bulk request must be terminated by a newline [\\n]")]
-    NoFinalNewline,
     #[error("Malformed action/metadata line [{line}], {reason}")]
     Malformed { line: usize, reason: String },
     #[error("expected at most {limit} actions, got more")]
@@ -44,9 +42,7 @@ impl ParseError {
         match self {
             Self::Empty => "parse_exception",
             Self::NoActions => "action_request_validation_exception",
-            Self::NoFinalNewline | Self::Malformed { .. } | Self::TooMany { .. } => {
-                "illegal_argument_exception"
-            }
+            Self::Malformed { .. } | Self::TooMany { .. } => "illegal_argument_exception",
         }
     }
 
@@ -108,8 +104,7 @@ impl Bulk<'_> {
     }
 }
 
-/// Reads the actions of a body. The last line may lack its newline; `check_ending` is for whoever does not
-/// want that.
+/// Reads the actions of a body. The last line may lack its newline, without which Elasticsearch refuses it.
 ///
 /// Blank lines between the pairs are passed over. An action without an index when there is no default, an
 /// `update`, a `delete` and an action at the end of the body without its document fail alone.
@@ -150,11 +145,6 @@ pub fn decode<'a>(
         actions.push(Action { kind, index: index.unwrap_or_default(), id: word("_id"), document });
     }
     if actions.is_empty() { Err(ParseError::NoActions) } else { Ok(Bulk { actions }) }
-}
-
-/// Elasticsearch wants a newline after the last line too: a body that was cut shows by it.
-pub fn check_ending(body: &[u8]) -> Result<(), ParseError> {
-    if body.is_empty() || body.ends_with(b"\n") { Ok(()) } else { Err(ParseError::NoFinalNewline) }
 }
 
 /// The action of a line, and its parameters. The reasons are Elasticsearch's, which clients log.

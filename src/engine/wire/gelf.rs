@@ -11,9 +11,6 @@ use super::split::{self, SplitError};
 use crate::engine::record::normalise::add_metadata;
 use crate::engine::record::rejection::Rejection;
 
-/// A taken message is answered so, without a body.
-pub const ACCEPTED: u16 = 202;
-
 /// The messages of a body, in order, parsed one at a time.
 pub fn decode(
     body: &[u8],

@@ -33,27 +33,22 @@ pub struct Answer {
     pub text: &'static str,
     /// The first event that failed; counts from 0.
     pub event: Option<usize>,
-    /// The number under which a channel is told later that the events are indexed.
-    pub ack: Option<u64>,
 }
 
 impl Answer {
     pub const SUCCESS: Self = Self::new(200, 0, "Success");
     pub const TOKEN_REQUIRED: Self = Self::new(401, 2, "Token is required");
-    pub const INVALID_AUTHORIZATION: Self = Self::new(401, 3, "Invalid authorization");
     pub const INVALID_TOKEN: Self = Self::new(403, 4, "Invalid token");
     pub const NO_DATA: Self = Self::new(400, 5, "No data");
     pub const INVALID_FORMAT: Self = Self::new(400, 6, "Invalid data format");
-    pub const SERVER_ERROR: Self = Self::new(500, 8, "Internal server error");
     pub const BUSY: Self = Self::new(503, 9, "Server is busy");
-    pub const NO_CHANNEL: Self = Self::new(400, 10, "Data channel is missing");
     pub const EVENT_REQUIRED: Self = Self::new(400, 12, "Event field is required");
     pub const EVENT_BLANK: Self = Self::new(400, 13, "Event field cannot be blank");
     pub const HEALTHY: Self = Self::new(200, 17, "HEC is healthy");
     pub const TOO_LARGE: Self = Self::new(413, 27, "Request entity too large");
 
     const fn new(status: u16, code: u8, text: &'static str) -> Self {
-        Self { status, code, text, event: None, ack: None }
+        Self { status, code, text, event: None }
     }
 
     /// For a body whose event of this number was not taken.
@@ -73,9 +68,6 @@ impl Answer {
         body.insert("code".to_owned(), Value::from(self.code));
         if let Some(event) = self.event {
             body.insert("invalid-event-number".to_owned(), Value::from(event));
-        }
-        if let Some(ack) = self.ack {
-            body.insert("ackId".to_owned(), Value::from(ack));
         }
         Value::Object(body)
     }
@@ -100,11 +92,6 @@ pub struct Events<'a> {
 }
 
 impl Events<'_> {
-    #[expect(clippy::len_without_is_empty, reason = "a body without events is an error")]
-    pub fn len(&self) -> usize {
-        self.texts.len()
-    }
-
     pub fn records(&self) -> impl Iterator<Item = Result<RawRecord, Rejection>> {
         self.texts.iter().map(|text| (self.read)(text, self.query))
     }

@@ -8,7 +8,11 @@ use serde_json::json;
 
 use super::answer;
 use crate::{
-    engine::wire::otlp::{self, Encoding},
+    engine::wire::{
+        elastic,
+        otlp::{self, Encoding},
+        splunk::Answer,
+    },
     http::error::{Error, json_text},
 };
 
@@ -62,9 +66,10 @@ impl Dialect {
                     status if status.is_server_error() => "unavailable_shards_exception",
                     _ => "illegal_argument_exception",
                 };
-                let why = json!({ "type": kind, "reason": text });
-                let body = json!({ "error": { "root_cause": [why], "type": kind, "reason": text }, "status": status.as_u16() });
-                elastic(json_text(status, body.to_string()))
+                found_by_clients(json_text(
+                    status,
+                    elastic::error_body(status.as_u16(), kind, &text).to_string(),
+                ))
             }
             Self::Splunk => {
                 // A collector comes again after this one alone.
@@ -74,10 +79,10 @@ impl Dialect {
                     status
                 };
                 let code = match status {
-                    StatusCode::UNAUTHORIZED => 2,
-                    StatusCode::FORBIDDEN => 4,
-                    status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => 6,
-                    _ => 9,
+                    StatusCode::UNAUTHORIZED => Answer::TOKEN_REQUIRED.code,
+                    StatusCode::FORBIDDEN => Answer::INVALID_TOKEN.code,
+                    status if status.is_client_error() => Answer::INVALID_FORMAT.code,
+                    _ => Answer::BUSY.code,
                 };
                 json_text(status, json!({ "text": text, "code": code }).to_string())
             }
@@ -95,7 +100,7 @@ impl Dialect {
 }
 
 /// Elasticsearch's clients look for this, and speak to nobody else.
-pub(super) fn elastic(mut response: Response) -> Response {
+pub(super) fn found_by_clients(mut response: Response) -> Response {
     response.headers_mut().insert("x-elastic-product", HeaderValue::from_static("Elasticsearch"));
     response
 }

@@ -59,7 +59,7 @@ async fn take(by: &By<'_>, index: Option<&str>, request: Request) -> Result<Resp
     let filter = Filter::parse(filter.as_ref().map_or("", |(_, paths)| paths));
     let took = by.app.clock.now_ms().saturating_sub(began);
     let body = elastic::answer(&bulk, outcomes(&taken), took, &filter);
-    Ok(dialect::elastic(answer(StatusCode::OK, media_type(&sent.parts.headers), body)))
+    Ok(dialect::found_by_clients(answer(StatusCode::OK, media_type(&sent.parts.headers), body)))
 }
 
 /// What came of each document, in order. One that a rule dropped has arrived; and of a request that is sent again not all ids are
@@ -81,7 +81,7 @@ fn outcomes(taken: &Taken) -> impl Iterator<Item = Outcome> {
 
 fn refused(error: &elastic::ParseError) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    dialect::elastic(answer(status, "application/json", error.body().to_string()))
+    dialect::found_by_clients(answer(status, "application/json", error.body().to_string()))
 }
 
 /// A client of the eighth version wants to be answered in its own type.
@@ -111,5 +111,5 @@ pub(in crate::http) async fn handshake(method: Method, uri: Uri, headers: Header
     let Some((status, body)) = found else { return Error::NO_ROUTE.into_response() };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let body = if method == Method::HEAD { String::new() } else { body.to_string() };
-    dialect::elastic(answer(status, media_type(&headers), body))
+    dialect::found_by_clients(answer(status, media_type(&headers), body))
 }

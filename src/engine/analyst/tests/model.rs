@@ -139,7 +139,7 @@ fn the_severity_moves_one_step_down_and_two_up() {
         rules.severity = of_rules;
         for (given, wanted) in [Low, Medium, High, Critical].into_iter().zip(wanted) {
             let answer =
-                format!(r#"{{"service_name":"checkout","severity":"{}","summary":"x"}}"#, given.name());
+                format!(r#"{{"service_name":"checkout","severity":"{}","summary":"x"}}"#, given.as_str());
             let found = check(&evidence, &rules, &answer);
             match wanted {
                 Some(severity) => assert_eq!(found.unwrap().severity, severity),

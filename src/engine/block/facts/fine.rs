@@ -1,4 +1,4 @@
-//! What is counted finer than by the hour: levels by the minute, and patterns and durations in steps of five minutes, which
+//! What is counted finer than by the hour: levels by the minute, also of each environment, and patterns and durations in steps of five minutes, which
 //! is what anomalies are looked for in.
 //!
 //! Steps end a minute before the five-minute marks of the clock: who looks at a mark finds the last one complete, though
@@ -24,12 +24,18 @@ const HOUR_STEPS: u32 = 60 / STEP_MINUTES;
 /// Patterns of a cell that are counted by steps; the first ones, since the frequent come early.
 const MAX_PATTERNS: usize = 200;
 
+/// Environments of a cell whose minutes are counted; the first ones.
+const MAX_ENVIRONMENTS: usize = 8;
+
 /// Of a cell's hour. What is behind the last one that counts is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fine {
     #[serde(rename = "m", skip_serializing_if = "Vec::is_empty")]
     pub minutes: Vec<Levels>,
+    /// The minutes of each environment, in a cell that has several.
+    #[serde(rename = "e", skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, Vec<Levels>>,
     #[serde(rename = "p", skip_serializing_if = "BTreeMap::is_empty")]
     pub patterns: BTreeMap<String, Vec<u64>>,
     #[serde(rename = "d", skip_serializing_if = "Vec::is_empty")]
@@ -60,9 +66,22 @@ pub fn first_step(hour: u32) -> u32 {
 }
 
 impl Fine {
-    pub(super) fn count(&mut self, time: Timestamp, level: Level, pattern: Option<&str>, weight: u64) {
+    pub(super) fn count(
+        &mut self,
+        time: Timestamp,
+        level: Level,
+        environment: Option<&str>,
+        pattern: Option<&str>,
+        weight: u64,
+    ) {
         let minute = minute_of_hour(time);
         if let Some(levels) = slot(&mut self.minutes, minute, HOUR_MINUTES) {
+            levels.count(level, weight);
+        }
+        if let Some(levels) = environment
+            .and_then(|of| self.environment(of))
+            .and_then(|minutes| slot(minutes, minute, HOUR_MINUTES))
+        {
             levels.count(level, weight);
         }
         let Some(pattern) = pattern else { return };
@@ -85,8 +104,18 @@ impl Fine {
         }
     }
 
-    pub(super) fn merge_minutes(&mut self, other: &Self) {
-        for (minute, theirs) in other.minutes.iter().enumerate() {
+    fn environment(&mut self, name: &str) -> Option<&mut Vec<Levels>> {
+        if !self.environments.contains_key(name) {
+            if self.environments.len() >= MAX_ENVIRONMENTS {
+                return None;
+            }
+            self.environments.insert(name.to_owned(), Vec::new());
+        }
+        self.environments.get_mut(name)
+    }
+
+    pub(super) fn merge_minutes(&mut self, minutes: &[Levels]) {
+        for (minute, theirs) in minutes.iter().enumerate() {
             if let Some(mine) = slot(&mut self.minutes, minute, HOUR_MINUTES) {
                 mine.add(theirs);
             }
@@ -123,9 +152,13 @@ impl Fine {
 
     pub(super) fn weight(&self) -> usize {
         let minutes = self.minutes.iter().map(|levels| 3 + levels.weight()).sum::<usize>();
+        let of_environment = |(name, of): (&String, &Vec<Levels>)| {
+            json_bytes(name) + 6 + of.iter().map(|levels| 3 + levels.weight()).sum::<usize>()
+        };
+        let environments = self.environments.iter().map(of_environment).sum::<usize>();
         let counts = |counts: &Vec<u64>| counts.iter().map(|count| digits(*count) + 1).sum::<usize>();
         let patterns = self.patterns.iter().map(|(id, of)| json_bytes(id) + 6 + counts(of)).sum::<usize>();
-        24 + minutes + patterns + self.durations.iter().map(Sketch::weight).sum::<usize>()
+        24 + minutes + environments + patterns + self.durations.iter().map(Sketch::weight).sum::<usize>()
     }
 }
 

@@ -5,6 +5,7 @@ use super::*;
 use crate::engine::{
     block::{SegmentId, rows::Row, segment},
     record::row::RowHead,
+    sketch::Sketch,
 };
 
 const HOUR: i64 = 3_600_000;
@@ -147,6 +148,7 @@ fn hours_and_categories_that_are_not_wanted_are_left_out() {
         sees: |service: &str, category: &str| service == "api" && category != "security",
         category: |category: &str| category.to_owned(),
         value: |_: Dimension, value: &str| value.replace("jane", "[NAME]"),
+        environment: None,
         dimensions: &[Dimension::Component],
         minutes: true,
         durations: false,
@@ -178,6 +180,55 @@ fn a_sender_cannot_make_categories_without_end() {
     );
     let total: u64 = facts.iter().map(|(_, _, _, cell)| cell.levels.total()).sum();
     assert_eq!(total, 201);
+}
+
+/// The minutes of an environment, as they are told.
+fn minutes_of(facts: &Facts, environment: &str) -> Vec<u64> {
+    let mut seen = Facts::default();
+    let wanted = Wanted {
+        sees: |_: &str, _: &str| true,
+        category: str::to_owned,
+        value: |_: Dimension, value: &str| value.to_owned(),
+        environment: Some(environment),
+        dimensions: &[],
+        minutes: true,
+        durations: false,
+        step: 1,
+    };
+    seen.add(facts, &(0..=9), &wanted);
+    let cells: Vec<&Cell> = seen.iter().map(|(_, _, _, cell)| cell).collect();
+    let [cell] = cells[..] else { panic!("{} cells", cells.len()) };
+    cell.fine.minutes.iter().map(Levels::total).collect()
+}
+
+#[test]
+fn minutes_are_known_of_each_environment() {
+    let at = |minute: i64, environment: &str| {
+        let time = Timestamp::from_ms(minute * 60_000);
+        line(0, &json!({ "timestamp": time, "service": "api", "environment": environment }))
+    };
+    let mut facts = Facts::default();
+    for (minute, environment) in [(0, "prod"), (0, "test"), (2, "prod"), (2, "prod"), (3, "")] {
+        facts.count_row(&row(&at(minute, environment)));
+    }
+    facts.fit();
+    assert_eq!(minutes_of(&facts, "Prod"), [1, 0, 2]);
+    assert_eq!(minutes_of(&facts, "test"), [1]);
+    assert_eq!(minutes_of(&facts, "dev"), [0; 0]);
+    // The only environment costs nothing: its minutes are those of the cell.
+    let mut facts = Facts::default();
+    for minute in [1, 1, 4] {
+        facts.count_row(&row(&at(minute, "prod")));
+    }
+    facts.fit();
+    assert!(facts.iter().all(|(_, _, _, cell)| cell.fine.environments.is_empty()));
+    assert_eq!(minutes_of(&facts, "prod"), [0, 2, 0, 0, 1]);
+    // Of environments without end some are known.
+    for n in 0..40 {
+        facts.count_row(&row(&at(5, &format!("e{n}"))));
+    }
+    assert_eq!(minutes_of(&facts, "e0"), [0, 0, 0, 0, 0, 1]);
+    assert_eq!(minutes_of(&facts, "e39"), [0; 0]);
 }
 
 #[test]

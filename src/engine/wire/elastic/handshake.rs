@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 /// Beats want at least their own minor version, unless they are told otherwise; clients of 7.14 and later also
 /// want the header `x-elastic-product: Elasticsearch`.
-pub const VERSION: &str = "8.15.0";
+const VERSION: &str = "8.15.0";
 
 const CLUSTER: &str = "timberline";
 const UID: &str = "dGltYmVybGluZS1sb2dzAA";
 
 /// `GET /`.
-pub fn root_info(version: &str) -> Value {
+fn root_info(version: &str) -> Value {
     json!({
         "name": CLUSTER,
         "cluster_name": CLUSTER,

@@ -86,14 +86,6 @@ fn a_malformed_action_refuses_the_whole_request() {
     check(&long, illegal, "Malformed action/metadata line [1], expected at most 8192 bytes, got 9020");
 }
 
-#[test]
-fn the_last_newline_is_for_the_caller_to_ask_for() {
-    assert_eq!(check_ending(b"{}\n"), Ok(()));
-    let error = check_ending(b"{}").unwrap_err();
-    assert_eq!(error.to_string(), "The bulk request must be terminated by a newline [\\n]");
-    assert_eq!(error.body()["status"], 400);
-}
-
 fn check_document(index: &str, document: &Value, expected: &Value) {
     let body = format!("{{\"create\":{{\"_index\":\"{index}\"}}}}\n{document}\n");
     let records: Vec<_> = bulk(&body).records().map(stored).collect();
