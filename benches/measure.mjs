@@ -11,6 +11,7 @@ import { generate } from "./generate.mjs";
 import { measureIngest } from "./ingest.mjs";
 import { Logs } from "./logs.mjs";
 import { measureLone } from "./lone.mjs";
+import { measureProtocols } from "./protocols.mjs";
 import { readOptions } from "./options.mjs";
 import { measureQueries } from "./queries.mjs";
 import { measureD1Rows } from "./references/d1_rows/measure.mjs";
@@ -48,6 +49,7 @@ async function measure({ only, referenceLines }, logs) {
   const rows = wants("engine") ? await step("the engine alone", "in wasm", async () => measureEngine(logs)) : [];
   if (wants("ingest", "query", "export", "fresh")) rows.push(...(await measureLoaded(wants, logs, references)));
   if (wants("lone")) rows.push(...(await step("lone logs", "a minute", () => measureLone(work, logs))));
+  if (wants("protocols")) rows.push(...(await step("protocols", "in turns", () => measureProtocols(work, logs))));
   return rows;
 }
 
