@@ -41,6 +41,7 @@ const ENGINE_ROOMS: &[(&str, &[&str])] = &[
     ("index", &["block"]),
     ("limit", &[]),
     ("logql", &[]),
+    ("loki", &["block", "logql", "query", "record"]),
     ("pipeline", &["attack", "block", "enrich", "query", "record", "redact", "retention", "triage"]),
     ("prose", &[]),
     ("query", &["record", "block"]),

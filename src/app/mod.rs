@@ -23,6 +23,7 @@ pub mod insights;
 pub mod jobs;
 pub mod limiter;
 pub mod limits;
+pub mod loki;
 pub mod patterns;
 pub mod pipelines;
 pub mod purge;

@@ -19,7 +19,7 @@ pub use needles::Cache as IndexCache;
 pub(super) use needles::read as read_index;
 pub use open::{Cache, Held, open};
 pub use rollups::Kept;
-pub use run::{Again, Scan, Sink, run};
+pub use run::{Again, MAX_BYTES_READ, MAX_R2_READS, Scan, Sink, run};
 pub use scanner::work;
 pub use segments::Segments;
 pub use wire::{Gather, Part};

@@ -13,6 +13,7 @@ pub mod enrich;
 pub mod index;
 pub mod limit;
 pub mod logql;
+pub mod loki;
 pub mod pattern;
 pub mod pipeline;
 pub mod prose;

@@ -127,6 +127,12 @@ impl Error {
         }
     }
 
+    /// What is wrong with a request, in words that are whole.
+    pub(super) fn said(code: &'static str, message: impl Into<String>) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        Self { status, code, message: message.into().into(), field: None, position: None }
+    }
+
     /// What was wrong in one line, with the field that was.
     pub(super) fn told(&self) -> String {
         match &self.field {

@@ -68,6 +68,10 @@ pub(super) enum Reads {
 #[derive(Clone, Debug)]
 pub(super) struct AskedInBody(pub(super) String);
 
+/// The tenant has switched counts off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoAnalytics;
+
 /// Tells what an answer shows.
 pub(super) fn shows(mut response: Response, reads: Reads) -> Response {
     response.extensions_mut().insert(reads);
@@ -108,8 +112,11 @@ pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: N
     if !principal.may(need) {
         return refuse(Error::not_allowed(need, &who.role));
     }
-    if kind == Kind::Analytics && !account.account.config.enable_analytics {
-        return refuse(Error::ANALYTICS_OFF);
+    if !account.account.config.enable_analytics {
+        if kind == Kind::Analytics {
+            return refuse(Error::ANALYTICS_OFF);
+        }
+        request.extensions_mut().insert(NoAnalytics);
     }
     access::note_use(&app, &principal, about.address.as_deref(), |address| {
         about.event(Action::NewAddress, Some(who.clone()), Some(address))

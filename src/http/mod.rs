@@ -7,6 +7,7 @@ mod body;
 mod error;
 mod gate;
 mod insights;
+mod loki;
 mod ops;
 mod params;
 mod push;

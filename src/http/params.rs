@@ -294,6 +294,13 @@ pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Error> {
     })
 }
 
+/// The pairs of a form.
+pub(super) fn form(text: &str) -> Result<Vec<(String, String)>, Error> {
+    let uri: Result<Uri, _> = format!("/?{text}").parse();
+    let uri = uri.map_err(|_| Error::invalid("invalid_parameter", "body", "expected a form, URL-encoded"))?;
+    pairs(&uri)
+}
+
 fn unknown(name: &str, known: &[&str]) -> Error {
     let there_are = match known {
         [] => "it takes none".to_owned(),

@@ -15,7 +15,7 @@ use super::{
     admin, analyses, analytics,
     error::Error,
     gate::{self, Gate, Kind},
-    insights, ops,
+    insights, loki, ops,
     push::{self, dialect::Dialect},
     request_id::RequestId,
     v1,
@@ -66,8 +66,67 @@ fn batch(route: Route) -> Route {
     Route { kind: Kind::Batch, ..route }
 }
 
+/// Reading as Loki's clients do.
+fn of_loki() -> Vec<Route> {
+    let routes = vec![
+        route(GET, "/loki/api/v1/query", ReadLogs, loki::query),
+        route(POST, "/loki/api/v1/query", ReadLogs, loki::query),
+        route(GET, "/loki/api/v1/query_range", ReadLogs, loki::query_range),
+        route(POST, "/loki/api/v1/query_range", ReadLogs, loki::query_range),
+        analytics(route(GET, "/loki/api/v1/labels", ReadLogs, loki::labels)),
+        analytics(route(POST, "/loki/api/v1/labels", ReadLogs, loki::labels)),
+        analytics(route(GET, "/loki/api/v1/label", ReadLogs, loki::labels)),
+        analytics(route(POST, "/loki/api/v1/label", ReadLogs, loki::labels)),
+        analytics(route(GET, "/loki/api/v1/label/{name}/values", ReadLogs, loki::label_values)),
+        analytics(route(POST, "/loki/api/v1/label/{name}/values", ReadLogs, loki::label_values)),
+        analytics(route(GET, "/loki/api/v1/series", ReadLogs, loki::series)),
+        analytics(route(POST, "/loki/api/v1/series", ReadLogs, loki::series)),
+        analytics(route(GET, "/loki/api/v1/detected_labels", ReadLogs, loki::detected_labels)),
+        analytics(route(POST, "/loki/api/v1/detected_labels", ReadLogs, loki::detected_labels)),
+        analytics(route(GET, "/loki/api/v1/detected_fields", ReadLogs, loki::detected_fields)),
+        analytics(route(POST, "/loki/api/v1/detected_fields", ReadLogs, loki::detected_fields)),
+        analytics(route(
+            GET,
+            "/loki/api/v1/detected_field/{name}/values",
+            ReadLogs,
+            loki::detected_field_values,
+        )),
+        analytics(route(
+            POST,
+            "/loki/api/v1/detected_field/{name}/values",
+            ReadLogs,
+            loki::detected_field_values,
+        )),
+        analytics(route(GET, "/loki/api/v1/index/stats", ReadLogs, loki::stats)),
+        analytics(route(POST, "/loki/api/v1/index/stats", ReadLogs, loki::stats)),
+        analytics(route(GET, "/loki/api/v1/index/volume", ReadLogs, loki::volume)),
+        analytics(route(POST, "/loki/api/v1/index/volume", ReadLogs, loki::volume)),
+        analytics(route(GET, "/loki/api/v1/index/volume_range", ReadLogs, loki::volume_range)),
+        analytics(route(POST, "/loki/api/v1/index/volume_range", ReadLogs, loki::volume_range)),
+        analytics(route(GET, "/loki/api/v1/patterns", ReadLogs, loki::patterns)),
+        analytics(route(POST, "/loki/api/v1/patterns", ReadLogs, loki::patterns)),
+        route(GET, "/loki/api/v1/format_query", ReadLogs, loki::format_query),
+        route(POST, "/loki/api/v1/format_query", ReadLogs, loki::format_query),
+        route(GET, "/loki/api/v1/drilldown-limits", ReadLogs, loki::drilldown_limits),
+        route(GET, "/loki/api/v1/status/buildinfo", ReadLogs, loki::build_info),
+        route(GET, "/config/tenant/v1/limits", ReadLogs, loki::limits),
+        route(GET, "/loki/api/v1/rules", ReadLogs, loki::no_rules),
+        route(GET, "/prometheus/api/v1/rules", ReadLogs, loki::no_groups),
+        route(GET, "/prometheus/api/v1/alerts", ReadLogs, loki::no_alerts),
+    ];
+    let noted =
+        |route: Route| Route { handler: route.handler.layer(middleware::from_fn(loki::note_form)), ..route };
+    routes.into_iter().map(noted).collect()
+}
+
 /// Every route behind the gate.
 fn routes() -> Vec<Route> {
+    let mut routes = of_loki();
+    routes.extend(of_the_service());
+    routes
+}
+
+fn of_the_service() -> Vec<Route> {
     vec![
         route(POST, "/logs", WriteLogs, v1::ingest::one),
         route(POST, "/api/v1/logs", WriteLogs, v1::ingest::one),

@@ -21,6 +21,7 @@ mod idempotency;
 mod index;
 mod ingest;
 mod large;
+mod loki;
 mod long_run;
 mod model;
 mod pipeline;

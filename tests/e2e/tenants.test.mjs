@@ -129,6 +129,8 @@ describe("a tenant", () => {
       assertError(await call(blind, path), 403, "analytics_disabled");
     }
     for (const path of ["/logs", `/api/v1/logs/${id}`, "/api/v1/logs/services", "/api/v1/logs/export"]) assert.equal((await call(blind, path)).status, 200, path);
+    const loki = async (path, query) => (await call(blind, `/loki/api/v1/${path}?query=${encodeURIComponent(query)}`)).status;
+    assert.deepEqual([await loki("query_range", '{service_name="a"}'), await loki("query", "vector(1)+vector(1)"), await loki("query", 'rate({service_name="a"}[1m])'), await loki("labels", "")], [200, 200, 403, 403]);
     assert.equal((await patch(t, "blind.example.com", { config: { enableAnalytics: true } })).status, 200);
     assert.equal((await call(blind, "/api/v1/stats")).status, 200);
   });

@@ -30,8 +30,8 @@ use crate::{
 
 /// Reads of the bucket and bytes of it that one scan may cost, and each of its scanners; beyond it the answer is
 /// partial.
-pub(super) const MAX_R2_READS: u64 = 400;
-pub(super) const MAX_BYTES_READ: u64 = 256 << 20;
+pub const MAX_R2_READS: u64 = 400;
+pub const MAX_BYTES_READ: u64 = 256 << 20;
 
 /// Blocks with less than this between them are read together, up to so many bytes.
 const MAX_GAP_BYTES: u64 = 128 << 10;

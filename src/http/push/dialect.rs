@@ -36,7 +36,7 @@ impl Dialect {
             let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
             return Some(Self::Otlp(encoding(kind.unwrap_or_default()).unwrap_or(Encoding::Json)));
         }
-        if is("/loki/") {
+        if is("/loki/") || is("/prometheus/") || is("/config/") {
             return Some(Self::Loki);
         }
         if is("/services/collector") {

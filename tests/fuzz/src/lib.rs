@@ -9,6 +9,7 @@ use std::{
 
 use peak_alloc::PeakAlloc;
 
+pub mod protobuf;
 pub mod segments;
 
 #[global_allocator]

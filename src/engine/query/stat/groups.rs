@@ -17,6 +17,9 @@ use crate::engine::{
 /// Groups that are told apart; rows of others are left out.
 const MAX_GROUPS: usize = 10_000;
 
+/// Groups that one row may be in; a row of more is left out. Whoever sends a record says how many values it has.
+const MAX_OF_ROW: usize = 512;
+
 #[derive(Debug)]
 pub struct Groups {
     by: Vec<By>,
@@ -140,6 +143,11 @@ impl Groups {
 
     /// The groups of every way to pick one value a field.
     fn combined(&mut self, values: &[Vec<Key>]) -> Vec<usize> {
+        let ways = values.iter().fold(1_usize, |ways, of_field| ways.saturating_mul(of_field.len()));
+        if ways > MAX_OF_ROW {
+            self.truncated = true;
+            return Vec::new();
+        }
         let mut all: Vec<Vec<Key>> = vec![Vec::new()];
         for of_field in values {
             all = all

@@ -1,7 +1,8 @@
 //! One entry with the labels of its stream to the fields of docs/fields.md.
 //!
 //! Invariant: the labels are kept whole, as `metadata.labels`, so that the streams can be given back as they
-//! came; structured metadata is metadata under its own names.
+//! came; structured metadata is metadata under its own names, which `metadata.structured` lists: there is other
+//! metadata beside it, read from the line.
 
 use serde_json::{Map, Value};
 
@@ -16,7 +17,10 @@ use crate::engine::record::timestamp::Timestamp;
 use crate::engine::wire::batch::RawRecord;
 use crate::engine::wire::report::cut;
 use crate::engine::wire::reserved;
-use crate::engine::wire::service::service_name;
+use crate::engine::wire::service::{UNKNOWN, service_name};
+
+/// The label that every stream has.
+const SERVICE_LABEL: &str = "service_name";
 
 /// Where Loki looks for the name of a service, in this order.
 const SERVICE: [&str; 14] = [
@@ -62,10 +66,15 @@ impl Stream {
     pub(super) fn new(text: &str, labels: Pairs) -> Result<Self, Rejection> {
         check_labels(cut(text), &labels)?;
         let mut fields = Map::new();
-        let service = first_of(&labels, &SERVICE).unwrap_or_default();
-        fields.insert("service".to_owned(), Value::from(service_name(service)));
+        let service = first_of(&labels, &SERVICE).unwrap_or(UNKNOWN).to_owned();
+        fields.insert("service".to_owned(), Value::from(service_name(&service)));
         put_fields(&labels, &mut fields);
-        let labels = labels.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+        let mut labels: Map<String, Value> =
+            labels.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+        // As Loki does.
+        if !labels.contains_key(SERVICE_LABEL) {
+            labels.insert(SERVICE_LABEL.to_owned(), Value::from(service));
+        }
         reserved::refuse(&labels)?;
         Ok(Self { text: cut(text).to_owned(), fields, labels })
     }
@@ -87,13 +96,11 @@ impl Stream {
         }
         let message = message_of(line.text, &pairs);
         fields.insert("message".to_owned(), Value::from(message));
+        if !pairs.is_empty() {
+            metadata.insert("structured".to_owned(), pairs.keys().cloned().map(Value::from).collect());
+        }
         for (name, value) in pairs {
-            // It has become the field of this very name and need not be kept twice.
-            let is_field =
-                FIELDS.iter().any(|(field, _)| *field == name) && fields.get(&name) == Some(&value);
-            if !is_field {
-                add_metadata(&mut metadata, name, value);
-            }
+            add_metadata(&mut metadata, name, value);
         }
         reserved::refuse(&metadata)?;
         fields.insert("metadata".to_owned(), Value::Object(metadata));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::engine::record::normalise::MAX_RECORD_BYTES;
+use crate::engine::wire::service::service_name;
 
 mod proto;
 
@@ -32,14 +33,21 @@ fn push(labels: &Value, values: &Value) -> String {
     json!({"streams": [{"stream": labels, "values": values}]}).to_string()
 }
 
-/// `expected` without the time and the labels, which every record has.
-fn check(labels: &Value, line: &str, metadata: &Value, expected: &Value) {
-    let body = push(labels, &json!([[NS, line, metadata]]));
+/// `expected` without the time, the labels and the names of the structured metadata.
+fn check(labels: &Value, line: &str, sent: &Value, expected: &Value) {
+    let body = push(labels, &json!([[NS, line, sent]]));
     let mut outcome = outcomes(&body).remove(0).unwrap();
     let fields = outcome.as_object_mut().unwrap();
     assert_eq!(fields.remove("timestamp"), Some(json!(AT)));
     let metadata = fields["metadata"].as_object_mut().unwrap();
-    assert_eq!(metadata.remove("labels").as_ref(), Some(labels));
+    let mut kept = metadata.remove("labels").unwrap();
+    let service = kept["service_name"].take();
+    assert_eq!(service_name(service.as_str().unwrap()), expected["service"].as_str().unwrap());
+    let mut labels = labels.clone();
+    labels["service_name"] = Value::Null;
+    assert_eq!(kept, labels);
+    let names: Vec<&String> = sent.as_object().unwrap().keys().collect();
+    assert_eq!(metadata.remove("structured").unwrap_or_else(|| json!([])), json!(names));
     if metadata.is_empty() {
         fields.remove("metadata");
     }
@@ -63,7 +71,7 @@ fn an_entry_is_a_record_with_the_labels_of_its_stream() {
         &json!({
             "service": "web", "level": "INFO", "environment": "prod", "message": "started",
             "trace_id": "0af7", "span_id": "b7ad", "user_id": "u-1",
-            "metadata": {"traceID": "0af7", "labels_2": "mine", "a": "1"},
+            "metadata": {"traceID": "0af7", "span_id": "b7ad", "user_id": "u-1", "labels_2": "mine", "a": "1"},
         }),
     );
 }
@@ -224,7 +232,7 @@ fn labels_in_protobuf_are_text() {
     };
     let record = push(r#"{app="w\"b", pod="p-1"}"#).unwrap();
     assert_eq!(record["service"], "w-b");
-    assert_eq!(record["metadata"], json!({"labels": {"app": "w\"b", "pod": "p-1"}}));
+    assert_eq!(record["metadata"], json!({"labels": {"app": "w\"b", "pod": "p-1", "service_name": "w\"b"}}));
     let expected = "invalid_field: error parsing labels '{app=}' with error: expected a quoted value at 5";
     assert_eq!(push("{app=}"), Err(expected.to_owned()));
     assert_eq!(
