@@ -96,6 +96,7 @@ describe("reading as Loki", () => {
       const over = (await get(t, url("index/volume_range", { ...window, query: SELECTOR, targetLabels: "pod", step: "60" }))).data;
       assert.deepEqual([over.resultType, over.result.length, over.result[0].values.length > 1], ["matrix", 2, true]);
       const patterns = (await get(t, url("patterns", { ...window, query: SELECTOR }))).data;
+      assert.ok(!patterns.some(({ pattern }) => pattern.startsWith("session")), JSON.stringify(patterns));
       assert.ok(patterns.some(({ pattern, samples }) => pattern.includes("<_>") && samples[0][1] > 10), JSON.stringify(patterns));
     });
   }

@@ -1,5 +1,6 @@
 //! Patterns as Loki's clients are told them.
 
+use super::streams;
 use crate::{
     app::{
         App, Error, Reader,
@@ -8,14 +9,14 @@ use crate::{
     },
     engine::{
         block::facts::{Dimension, hour},
-        query::{Expr, Filter, TimeRange},
-        record::model::Level,
+        loki::SERVICE,
+        query::{Expr, TimeRange},
     },
 };
 
 const MAX_PATTERNS: usize = 300;
 
-/// The patterns of the services that a selection may be of, with their counts by the hour, the most frequent first.
+/// The patterns of the services that a selection is of, with their counts by the hour, the most frequent first.
 pub async fn patterns(
     app: &App,
     reader: &Reader,
@@ -27,8 +28,8 @@ pub async fn patterns(
     let collected = analytics::collect(app, reader, ask).await?;
     let wanted = analytics::Filter { limit: usize::MAX, ..analytics::Filter::default() };
     let (mut seen, _) = analytics::patterns(app, reader, &collected, &wanted).await?;
-    let filter = Filter { time, expr };
-    seen.retain(|one| Level::ALL.iter().any(|level| filter.decide(&one.service, *level) != Some(false)));
+    let (services, read) = streams::values(app, reader, SERVICE, expr, time).await?;
+    seen.retain(|one| services.contains(&one.service));
     // Of a long time they are counted by the day.
     let stretch_ms = if hours < 48 { HOUR_MS } else { 24 * HOUR_MS };
     for one in &mut seen {
@@ -38,5 +39,7 @@ pub async fn patterns(
     }
     seen.retain(|one| !one.trend.is_empty());
     seen.truncate(MAX_PATTERNS);
-    Ok((seen, collected.stats))
+    let mut stats = collected.stats;
+    stats.add(&read);
+    Ok((seen, stats))
 }
