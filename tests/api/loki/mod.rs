@@ -375,6 +375,7 @@ async fn what_a_form_asked_is_written_down() {
     let service = Service::new();
     service.store(&log_at("api", "m", NOW_MS - 60_000)).await;
     ask(&service, "query_range", r#"{service_name="api"}"#, "").await.ok();
+    service.world.background.settle().await;
     let audit = service.get("/admin/audit").await.ok();
     assert!(audit["data"].to_string().contains("query=%7B%73%65"), "{audit}");
 }
