@@ -21,7 +21,8 @@ fn row(more: &Value) -> Vec<u8> {
 
 fn pushed(labels: &Value, message: &str, level: &str, more: &Value) -> Vec<u8> {
     let mut metadata = json!({ "labels": labels });
-    metadata["labels"]["service_name"] = labels.get("app").cloned().unwrap_or_else(|| json!("api"));
+    let app = labels.get("app").filter(|app| **app != "");
+    metadata["labels"]["service_name"] = app.cloned().unwrap_or_else(|| json!("api"));
     for (name, value) in more.as_object().unwrap() {
         metadata[name] = value.clone();
     }
