@@ -73,7 +73,7 @@ pub struct Answer {
 
 /// Answers a question; `limit` where the question says none.
 pub async fn ask(app: &App, reader: &Reader, question: &str, limit: Option<usize>) -> Result<Answer, Error> {
-    let (services, _) = stats::services(app, reader).await?;
+    let (services, _) = stats::services(app, reader, TimeRange::ALL).await?;
     let services: Vec<String> = services.into_keys().collect();
     let environments = ENVIRONMENTS.map(str::to_owned);
     let categories: Vec<&str> = enrich::Category::ALL.iter().map(|category| category.as_str()).collect();

@@ -17,8 +17,9 @@ use crate::engine::{
 const HOUR_MINUTES: u32 = 60;
 const HOURS: u32 = 24;
 
-/// Every service that the reader may see. `partial` when something could not be counted.
-pub async fn services(app: &App, reader: &Reader) -> Result<(Summary, bool), Error> {
+/// Every service that the reader may see, as it is in all segments that touch the range, also in what of them lies
+/// beyond. `partial` when something could not be counted.
+pub async fn services(app: &App, reader: &Reader, range: TimeRange) -> Result<(Summary, bool), Error> {
     let tenant = reader.tenant();
     let mut all = Summary::new();
     let mut stats = Stats::default();
@@ -30,9 +31,9 @@ pub async fn services(app: &App, reader: &Reader) -> Result<(Summary, bool), Err
             Ok(())
         })
     };
-    let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::PassedOver, &mut stats, &mut count).await?;
+    let fresh = fresh::read(app, tenant, range, Copies::PassedOver, &mut stats, &mut count).await?;
     let mut partial = fresh.partial;
-    let mut segments = Segments::new(app, tenant, TimeRange::ALL);
+    let mut segments = Segments::new(app, tenant, range);
     while let Some(entry) = segments.next(&fresh, &mut stats).await? {
         partial |= fresh.is_older_than(&entry);
         for (service, theirs) in entry.services {
@@ -61,7 +62,7 @@ pub struct ServiceStats {
 pub async fn service(app: &App, reader: &Reader, service: &str) -> Result<ServiceStats, Error> {
     configs::check_service(service)?;
     let tenant = reader.tenant();
-    let (services, partial) = services(app, reader).await?;
+    let (services, partial) = services(app, reader, TimeRange::ALL).await?;
     let total = services.get(service).cloned();
 
     let this_hour = summary::minute(app.now()) / HOUR_MINUTES;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Datelike, Timelike};
+
 /// A count with separators: `1,234,567`. Small means keep one digit behind the point.
 pub fn number(value: f64) -> String {
     if value.abs() < 10.0 && (value - value.round()).abs() >= 0.05 {
@@ -70,23 +72,9 @@ pub fn span(ms: i64) -> String {
 
 /// The minute of a time since 1970, in UTC.
 pub fn minute(ms: i64) -> String {
-    let minutes = ms.div_euclid(60_000);
-    let (year, month, day) = date(minutes.div_euclid(1440));
-    let of_day = minutes.rem_euclid(1440);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", of_day / 60, of_day % 60)
-}
-
-/// Year, month and day of a number of days since 1970: years that start in March put the leap day last.
-fn date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, day)
+    let time = DateTime::from_timestamp_millis(ms).unwrap_or_default();
+    let (year, month, day) = (time.year(), time.month(), time.day());
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", time.hour(), time.minute())
 }
 
 /// `a`, `a and b`, `a, b and 3 more`.

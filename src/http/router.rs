@@ -114,8 +114,10 @@ fn of_loki() -> Vec<Route> {
         route(GET, "/prometheus/api/v1/rules", ReadLogs, loki::no_groups),
         route(GET, "/prometheus/api/v1/alerts", ReadLogs, loki::no_alerts),
     ];
-    let noted =
-        |route: Route| Route { handler: route.handler.layer(middleware::from_fn(loki::note_form)), ..route };
+    let noted = |route: Route| Route {
+        handler: route.handler.route_layer(middleware::from_fn(loki::note_form)),
+        ..route
+    };
     routes.into_iter().map(noted).collect()
 }
 

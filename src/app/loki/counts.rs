@@ -10,7 +10,7 @@ use crate::{
     engine::{
         logql::{
             LogExpr, Metric,
-            ast::{Aggregation, RangeOp, VectorOp},
+            ast::{Aggregation, RangeAggregation, RangeOp, VectorOp},
             eval::{EvalError, Times},
             pipeline::Entry,
         },
@@ -37,9 +37,16 @@ const MAX_LABELS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Planned {
     expr: Expr,
-    labels: Vec<String>,
+    labels: Vec<Label>,
     /// How long the stretches are that are counted together; none where there is but one step.
     stretch_ms: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Label {
+    name: String,
+    /// Those that tell its value.
+    fields: Vec<String>,
 }
 
 /// The leaves of a query, from left to right, as far as they can be counted.
@@ -53,7 +60,7 @@ fn collect(metric: &Metric, above: Option<&Aggregation>, times: Times, plan: &mu
     match metric {
         Metric::Number(_) | Metric::Vector(_) => {}
         Metric::Range(range) => {
-            plan.push(planned(metric, above, times).filter(|_| range.range.unwrap.is_none()));
+            plan.push(planned(range, above, times));
         }
         Metric::Aggregate(aggregation) => {
             collect(&aggregation.inner, Some(aggregation), times, plan);
@@ -66,17 +73,17 @@ fn collect(metric: &Metric, above: Option<&Aggregation>, times: Times, plan: &mu
     }
 }
 
-fn planned(metric: &Metric, above: Option<&Aggregation>, times: Times) -> Option<Planned> {
-    let Metric::Range(aggregation) = metric else { return None };
-    let range = &aggregation.range;
+fn planned(leaf: &RangeAggregation, above: Option<&Aggregation>, times: Times) -> Option<Planned> {
+    let range = &leaf.range;
     let above = above.filter(|above| above.op == VectorOp::Sum)?;
     let labels = match &above.grouping {
         None => Vec::new(),
         Some(grouping) if !grouping.without => grouping.labels.clone(),
         Some(_) => return None,
     };
-    if !matches!(aggregation.op, RangeOp::Count | RangeOp::Rate)
-        || aggregation.grouping.is_some()
+    if !matches!(leaf.op, RangeOp::Count | RangeOp::Rate)
+        || leaf.grouping.is_some()
+        || range.unwrap.is_some()
         || labels.len() > MAX_LABELS
     {
         return None;
@@ -96,6 +103,7 @@ fn planned(metric: &Metric, above: Option<&Aggregation>, times: Times) -> Option
         }
         Some(stretch / MS)
     };
+    let labels = labels.into_iter().map(|name| Label { fields: fields_of(&name), name }).collect();
     Some(Planned { expr: selection.expr, labels, stretch_ms })
 }
 
@@ -167,7 +175,7 @@ pub(super) async fn count(
 ) -> Result<Option<Counting>, Error> {
     let mut by: Vec<By> = planned.stretch_ms.map(By::Time).into_iter().collect();
     for label in &planned.labels {
-        by.extend(fields_of(label).into_iter().map(By::Field));
+        by.extend(label.fields.iter().cloned().map(By::Field));
     }
     let filter = Filter { time, expr: planned.expr.clone() };
     let found = aggregate::groups(app, reader, &filter, &by, &[Measure::Count]).await?;
@@ -189,11 +197,11 @@ pub(super) async fn count(
             },
         };
         let mut labels = BTreeMap::new();
-        for label in &planned.labels {
-            let own: Vec<&Key> = keys.by_ref().take(fields_of(label).len()).collect();
-            let Some(value) = value_of(label, &own) else { return Ok(None) };
+        for Label { name, fields } in &planned.labels {
+            let own: Vec<&Key> = keys.by_ref().take(fields.len()).collect();
+            let Some(value) = value_of(name, &own) else { return Ok(None) };
             if !value.is_empty() {
-                labels.insert(label.clone(), value);
+                labels.insert(name.clone(), value);
             }
         }
         total += count;

@@ -30,7 +30,7 @@ pub struct Size {
 pub async fn size(app: &App, reader: &Reader, expr: Expr, time: TimeRange) -> Result<(Size, Stats), Error> {
     let filter = reader.confine(&Filter { time, expr: expr.clone() });
     let (found, mut stats) = streams::series(app, reader, expr, time).await?;
-    let (services, partial) = stats::services(app, reader).await?;
+    let (services, partial) = stats::services(app, reader, time).await?;
     stats.partial |= partial;
     let mut size = Size { streams: found.len() as u64, ..Size::default() };
     for (labels, entries) in &found {
@@ -66,7 +66,7 @@ pub async fn volumes(
     time: TimeRange,
     stretch_ms: Option<i64>,
 ) -> Result<(Vec<Volume>, Stats), Error> {
-    let (services, partial) = stats::services(app, reader).await?;
+    let (services, partial) = stats::services(app, reader, time).await?;
     let mut known: BTreeMap<BTreeMap<String, String>, BTreeMap<i64, u64>> = BTreeMap::new();
     let mut with_service = labels.clone();
     with_service.insert(SERVICE.to_owned());

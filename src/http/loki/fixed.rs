@@ -1,7 +1,6 @@
 //! What clients ask before they ask for logs. The answers are the same for all.
 
 use axum::{
-    extract::{Request, State},
     http::{StatusCode, header},
     response::Response,
 };
@@ -12,7 +11,6 @@ use super::{
     params::{MAX_LIMIT, Params},
 };
 use crate::{
-    app::App,
     engine::logql,
     http::error::{Error, json_answer, json_text},
 };
@@ -31,11 +29,7 @@ pub(in crate::http) async fn build_info() -> Response {
 }
 
 /// The query as it is printed: on one line.
-pub(in crate::http) async fn format_query(
-    State(app): State<App>,
-    request: Request,
-) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
+pub(in crate::http) async fn format_query(params: Params) -> Result<Response, Error> {
     let query = logql::parse(params.query()?).map_err(|error| malformed(&error))?;
     Ok(json_answer(StatusCode::OK, &json!({ "status": "success", "data": query.to_string() })))
 }

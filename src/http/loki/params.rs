@@ -1,14 +1,19 @@
 //! The parameters of Loki's API: in the address, or as a form in the body.
 
-use axum::{body::Body, extract::Request, http::HeaderMap};
+use axum::{
+    body::Body,
+    extract::FromRequestParts,
+    http::{HeaderMap, request::Parts},
+};
 
 use crate::{
+    app::App,
     engine::{
         logql,
         query::{Order, TimeRange},
         record::timestamp::Timestamp,
     },
-    http::{body, error::Error, params},
+    http::{body, error::Error, gate::NoAnalytics, params},
 };
 
 const MAX_FORM_BYTES: usize = 60_000;
@@ -35,22 +40,28 @@ impl Form {
     }
 }
 
-pub(super) struct Params {
+pub(in crate::http) struct Params {
     pairs: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
+    /// Not where a tenant has switched counts off.
+    pub(super) may_count: bool,
     now: Timestamp,
 }
 
-impl Params {
-    pub(super) fn read(request: Request, now: Timestamp) -> Result<Self, Error> {
-        let (parts, _) = request.into_parts();
+impl FromRequestParts<App> for Params {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let mut pairs = params::pairs(&parts.uri)?;
         if let Some(Form(text)) = parts.extensions.get() {
             pairs.extend(params::form(text)?);
         }
-        Ok(Self { pairs, headers: parts.headers, now })
+        let may_count = parts.extensions.get::<NoAnalytics>().is_none();
+        Ok(Self { pairs, headers: std::mem::take(&mut parts.headers), may_count, now: app.now() })
     }
+}
 
+impl Params {
     /// The first of this name that says something.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()

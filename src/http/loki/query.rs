@@ -2,12 +2,7 @@
 
 use std::collections::HashMap;
 
-use axum::{
-    Extension,
-    extract::{Request, State},
-    http::HeaderName,
-    response::Response,
-};
+use axum::{Extension, extract::State, http::HeaderName, response::Response};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -27,7 +22,7 @@ use crate::{
         },
         query::TimeRange,
     },
-    http::{error::Error, gate::NoAnalytics},
+    http::error::Error,
 };
 
 const FLAGS: HeaderName = HeaderName::from_static("x-loki-response-encoding-flags");
@@ -41,15 +36,13 @@ const HOUR: i64 = 3_600 * SECOND;
 pub(in crate::http) async fn query(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let counts = request.extensions().get::<NoAnalytics>().is_none();
-    let params = Params::read(request, app.now())?;
     let at = params.at()?;
     match logql::parse(params.query()?).map_err(|error| malformed(&error))? {
         Expr::Log(query) => lines(&app, &reader, &params, query, records(at.saturating_sub(HOUR), at)).await,
         Expr::Metric(metric) => {
-            check_counts(counts, &metric)?;
+            check_counts(params.may_count, &metric)?;
             numbers(&app, &reader, &metric, Times::instant(at), true).await
         }
     }
@@ -59,15 +52,13 @@ pub(in crate::http) async fn query(
 pub(in crate::http) async fn query_range(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let counts = request.extensions().get::<NoAnalytics>().is_none();
-    let params = Params::read(request, app.now())?;
     let (start_ns, end_ns) = params.range()?;
     match logql::parse(params.query()?).map_err(|error| malformed(&error))? {
         Expr::Log(query) => lines(&app, &reader, &params, query, records(start_ns, end_ns)).await,
         Expr::Metric(metric) => {
-            check_counts(counts, &metric)?;
+            check_counts(params.may_count, &metric)?;
             let step_ns = params.step(start_ns, end_ns)?;
             numbers(&app, &reader, &metric, Times { start_ns, end_ns, step_ns }, false).await
         }
@@ -75,8 +66,8 @@ pub(in crate::http) async fn query_range(
 }
 
 /// A tenant may have switched counts off; Grafana asks for a sum of two numbers to see who answers.
-fn check_counts(counts: bool, metric: &Metric) -> Result<(), Error> {
-    if counts || logql::eval::leaves(metric).is_empty() { Ok(()) } else { Err(Error::ANALYTICS_OFF) }
+fn check_counts(may_count: bool, metric: &Metric) -> Result<(), Error> {
+    if may_count || logql::eval::leaves(metric).is_empty() { Ok(()) } else { Err(Error::ANALYTICS_OFF) }
 }
 
 async fn lines(

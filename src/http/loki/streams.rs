@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
     Extension,
-    extract::{Path, Request, State},
+    extract::{Path, State},
     response::Response,
 };
 use serde_json::{Value, json};
@@ -42,9 +42,8 @@ const MS: i64 = 1_000_000;
 pub(in crate::http) async fn labels(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let expr = selection(params.get("query"))?;
     let (names, stats) = loki::names(&app, &reader, expr, params.records()?).await.map_err(of(&app))?;
     Ok(success(&json!(names), &stats))
@@ -55,9 +54,8 @@ pub(in crate::http) async fn label_values(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
     Path(name): Path<String>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let expr = selection(params.get("query"))?;
     let range = params.records()?;
     let (values, stats) = loki::values(&app, &reader, &name, expr, range).await.map_err(of(&app))?;
@@ -68,9 +66,8 @@ pub(in crate::http) async fn label_values(
 pub(in crate::http) async fn series(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let selectors: Vec<&str> = ["match[]", "match"].iter().flat_map(|name| params.all(name)).collect();
     let range = params.records()?;
     if selectors.len() > 20 {
@@ -88,9 +85,8 @@ pub(in crate::http) async fn series(
 pub(in crate::http) async fn detected_labels(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let expr = selection(params.get("query"))?;
     let (found, stats) = loki::series(&app, &reader, expr, params.records()?).await.map_err(of(&app))?;
     let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -108,9 +104,8 @@ pub(in crate::http) async fn detected_labels(
 pub(in crate::http) async fn detected_fields(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let limit = params.number("limit", MAX_FIELDS, MAX_FIELDS)?;
     let (found, stats) = looked_at(&app, &reader, &params).await?;
     let fields: Vec<Value> = found.iter().take(limit).map(|(name, field)| described(name, field)).collect();
@@ -133,9 +128,8 @@ pub(in crate::http) async fn detected_field_values(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
     Path(name): Path<String>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let limit = params.number("limit", MAX_FIELDS, MAX_FIELDS)?;
     let (found, stats) = looked_at(&app, &reader, &params).await?;
     let values: Vec<&String> =
@@ -158,9 +152,8 @@ async fn looked_at(
 pub(in crate::http) async fn stats(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let expr = selection(Some(params.query()?))?;
     let (size, stats) = loki::size(&app, &reader, expr, params.records()?).await.map_err(of(&app))?;
     let body = json!({
@@ -173,9 +166,8 @@ pub(in crate::http) async fn stats(
 pub(in crate::http) async fn volume(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let (_, end) = params.range()?;
     let (volumes, stats) = volumes(&app, &reader, &params, None).await?;
     let result: Vec<Value> = volumes
@@ -189,9 +181,8 @@ pub(in crate::http) async fn volume(
 pub(in crate::http) async fn volume_range(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let (start, end) = params.range()?;
     let step_ms = (params.step(start, end)? / MS).max(1_000);
     if (end - start) / MS / step_ms > 11_000 {
@@ -274,9 +265,8 @@ fn joined_by_label(volumes: Vec<Volume>) -> Vec<Volume> {
 pub(in crate::http) async fn patterns(
     State(app): State<App>,
     Extension(reader): Extension<Reader>,
-    request: Request,
+    params: Params,
 ) -> Result<Response, Error> {
-    let params = Params::read(request, app.now())?;
     let expr = selection(Some(params.query()?))?;
     let (seen, stats) = loki::patterns(&app, &reader, expr, params.records()?).await.map_err(of(&app))?;
     let data: Vec<Value> = seen

@@ -12,6 +12,7 @@ use crate::{
     app::{self, App, Reader},
     engine::{
         block::{ServiceSummary, summary::LevelCounts},
+        query::TimeRange,
         record::model::Level,
     },
     http::{
@@ -28,7 +29,7 @@ pub(in crate::http) async fn services(
 ) -> Result<Response, Error> {
     params::none(&uri)?;
     let (services, partial) =
-        app::stats::services(&app, &reader).await.map_err(|error| Error::of(&app, error))?;
+        app::stats::services(&app, &reader, TimeRange::ALL).await.map_err(|error| Error::of(&app, error))?;
     let data: Vec<Value> = services.iter().map(|(service, summary)| totals(service, Some(summary))).collect();
     Ok(json_answer(StatusCode::OK, &json!({ "data": data, "next_cursor": null, "partial": partial })))
 }

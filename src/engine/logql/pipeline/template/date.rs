@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, Datelike, Timelike};
+
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -17,7 +19,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-const DAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// What layouts are made of, the longer ones first.
 const PARTS: [&str; 28] = [
@@ -53,17 +55,12 @@ const PARTS: [&str; 28] = [
 
 /// The time as a layout writes it.
 pub(super) fn format(layout: &str, ns: i64) -> String {
-    let (days, seconds) =
-        (ns.div_euclid(86_400_000_000_000), ns.rem_euclid(86_400_000_000_000) / 1_000_000_000);
-    let nanos = ns.rem_euclid(1_000_000_000);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let hour_of_12 = if hour % 12 == 0 { 12 } else { hour % 12 };
-    let name = |names: &[&'static str], index: i64| {
-        usize::try_from(index).ok().and_then(|index| names.get(index)).copied().unwrap_or_default()
-    };
-    let month_name = name(&MONTHS, month - 1);
-    let day_name = name(&DAYS, days.rem_euclid(7));
+    let time = DateTime::from_timestamp_nanos(ns);
+    let (year, month, day) = (time.year(), time.month(), time.day());
+    let (hour, minute, second, nanos) = (time.hour(), time.minute(), time.second(), time.nanosecond());
+    let (is_afternoon, hour_of_12) = time.hour12();
+    let month_name = MONTHS.get(time.month0() as usize).copied().unwrap_or_default();
+    let day_name = DAYS.get(time.weekday().num_days_from_sunday() as usize).copied().unwrap_or_default();
     let mut out = String::with_capacity(layout.len() + 8);
     let mut rest = layout;
     while let Some(c) = rest.chars().next() {
@@ -92,7 +89,7 @@ pub(super) fn format(layout: &str, ns: i64) -> String {
             "02" => format!("{day:02}").into(),
             "_2" => format!("{day:2}").into(),
             "2" => day.to_string().into(),
-            "002" => format!("{:03}", days - first_day(year) + 1).into(),
+            "002" => format!("{:03}", time.ordinal()).into(),
             "15" => format!("{hour:02}").into(),
             "03" => format!("{hour_of_12:02}").into(),
             "3" => hour_of_12.to_string().into(),
@@ -100,8 +97,8 @@ pub(super) fn format(layout: &str, ns: i64) -> String {
             "4" => minute.to_string().into(),
             "05" => format!("{second:02}").into(),
             "5" => second.to_string().into(),
-            "PM" => (if hour < 12 { "AM" } else { "PM" }).into(),
-            "pm" => (if hour < 12 { "am" } else { "pm" }).into(),
+            "PM" => (if is_afternoon { "PM" } else { "AM" }).into(),
+            "pm" => (if is_afternoon { "pm" } else { "am" }).into(),
             "-07:00:00" => "+00:00:00".into(),
             "-07:00" => "+00:00".into(),
             "-0700" => "+0000".into(),
@@ -135,23 +132,4 @@ pub(super) fn of_epoch(text: &str) -> Option<i64> {
         19 => 1,
         _ => return None,
     })
-}
-
-/// Year, month and day of a day since 1970.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// The first of January of a year, in days since 1970.
-fn first_day(year: i64) -> i64 {
-    let before = year - 1;
-    before * 365 + before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400) - 719_162
 }
