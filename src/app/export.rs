@@ -63,6 +63,10 @@ impl Tally {
     pub fn at_end(&self, tell: impl FnOnce(u64) + Send + 'static) {
         *self.at_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tell));
     }
+
+    pub fn add(&self, records: u64) {
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Tally {
@@ -175,7 +179,7 @@ impl Writer<'_> {
             Some(left) => *left -= 1,
             None => {}
         }
-        self.tally.records.fetch_add(1, Ordering::Relaxed);
+        self.tally.add(1);
         let shown = self.reader.shown_line(line)?;
         let line = shown.as_deref().unwrap_or(line);
         match self.form {

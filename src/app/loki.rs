@@ -3,6 +3,7 @@
 
 mod counts;
 mod fields;
+mod follow;
 mod lines;
 mod metric;
 mod patterns;
@@ -10,6 +11,7 @@ mod streams;
 mod volume;
 
 pub use fields::fields;
+pub use follow::{Follow, Seen};
 pub use lines::{Lines, Row, lines};
 pub use metric::metric;
 pub use patterns::patterns;

@@ -73,6 +73,11 @@ impl Error {
         "not_implemented",
         "this service takes logs alone, at /v1/logs",
     );
+    pub(super) const NO_WEBSOCKET: Self = Self::fixed(
+        StatusCode::UPGRADE_REQUIRED,
+        "upgrade_required",
+        "expected a WebSocket, with the header `Upgrade: websocket`",
+    );
     pub(super) const ANALYTICS_OFF: Self =
         Self::fixed(StatusCode::FORBIDDEN, "analytics_disabled", "the tenant has switched analytics off");
     pub(super) const NO_KEY_SET: Self = Self::fixed(

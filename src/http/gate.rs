@@ -68,6 +68,22 @@ pub(super) enum Reads {
 #[derive(Clone, Debug)]
 pub(super) struct AskedInBody(pub(super) String);
 
+/// Who may come in, to be asked again while an answer goes on: of a request for a WebSocket.
+#[derive(Clone)]
+pub(super) struct Pass {
+    credential: Option<Credential>,
+    about: Arc<About>,
+    need: Permission,
+}
+
+impl Pass {
+    /// The reader as it may read by now; none where it may not any more.
+    pub(super) async fn reader(&self, app: &App) -> Option<Reader> {
+        let admitted = admit(app, self.credential.as_ref(), &self.about).await.ok()?;
+        Reader::of(&admitted.principal).filter(|_| admitted.principal.may(self.need))
+    }
+}
+
 /// The tenant has switched counts off.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoAnalytics;
@@ -123,6 +139,11 @@ pub(super) async fn gate(State(gate): State<Gate>, mut request: Request, next: N
     });
     if let Some(reader) = Reader::of(&principal) {
         request.extensions_mut().insert(reader);
+    }
+    if text(request.headers(), header::UPGRADE.as_str())
+        .is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+    {
+        request.extensions_mut().insert(Pass { credential, about: about.clone(), need });
     }
     let tenant = principal.tenant().clone();
     request.extensions_mut().insert(principal);

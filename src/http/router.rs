@@ -105,6 +105,7 @@ fn of_loki() -> Vec<Route> {
         analytics(route(POST, "/loki/api/v1/index/volume_range", ReadLogs, loki::volume_range)),
         analytics(route(GET, "/loki/api/v1/patterns", ReadLogs, loki::patterns)),
         analytics(route(POST, "/loki/api/v1/patterns", ReadLogs, loki::patterns)),
+        route(GET, "/loki/api/v1/tail", ReadLogs, loki::tail),
         route(GET, "/loki/api/v1/format_query", ReadLogs, loki::format_query),
         route(POST, "/loki/api/v1/format_query", ReadLogs, loki::format_query),
         route(GET, "/loki/api/v1/drilldown-limits", ReadLogs, loki::drilldown_limits),

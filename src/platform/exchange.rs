@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     body::{Body, HttpBody},
-    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header},
 };
 use bytes::Bytes;
 use futures::stream;
@@ -14,6 +14,7 @@ use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 use worker::{Headers, ResponseBuilder, Result, send::SendFuture, web_sys};
 
+use super::socket;
 use crate::engine::pipeline::Client;
 
 /// Bodies that say they are no longer than this are read in one piece, when they are first asked for: the
@@ -71,14 +72,21 @@ fn headers(from: &Headers) -> HeaderMap {
 
 pub(crate) async fn response(answer: Response<Body>) -> Result<worker::Response> {
     let (parts, body) = answer.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return socket::response(&parts.headers, body);
+    }
     if body.size_hint().exact().is_none() {
         return Response::from_parts(parts, body).try_into();
     }
     let bytes = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    let builder = ResponseBuilder::new().with_status(parts.status.as_u16());
+    Ok(builder.with_headers(headers_of(&parts.headers)?).fixed(bytes.into()))
+}
+
+pub(super) fn headers_of(from: &HeaderMap) -> Result<Headers> {
     let headers = Headers::new();
-    for (name, value) in &parts.headers {
+    for (name, value) in from {
         headers.append(name.as_str(), value.to_str().map_err(|error| error.to_string())?)?;
     }
-    let builder = ResponseBuilder::new().with_status(parts.status.as_u16()).with_headers(headers);
-    Ok(builder.fixed(bytes.into()))
+    Ok(headers)
 }

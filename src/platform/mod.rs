@@ -12,6 +12,7 @@ mod meter;
 mod model;
 mod outbound;
 mod r2;
+mod socket;
 
 use std::sync::{Arc, LazyLock};
 

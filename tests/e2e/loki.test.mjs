@@ -1,7 +1,7 @@
 // Reading as Grafana and logcli do, on workerd: every endpoint that they ask, for what was pushed as Loki's and for what was not.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { startTimberline } from "./harness.mjs";
+import { startTimberline, until } from "./harness.mjs";
 import { as, call, flush, get, makeKey, store } from "./helpers.mjs";
 
 const SECOND = 1_000_000_000n;
@@ -134,5 +134,63 @@ describe("reading as Loki", () => {
     const writer = as(t, (await makeKey(t, { role: "ingest" })).key);
     assert.equal((await call(writer, url("labels", {}))).status, 403);
     assert.equal((await call(as(t, null), url("labels", {}))).status, 401);
+  });
+
+  describe("lines as they come", () => {
+    const socket = (who, query, more = {}) => {
+      const address = new URL(url("tail", { query, ...more }), who.url);
+      address.protocol = "ws:";
+      const opened = new WebSocket(address, { headers: { authorization: `Bearer ${who.key}` } });
+      const tail = { lines: [], closed: new Promise((done) => opened.addEventListener("close", ({ code, reason }) => done([code, reason]))) };
+      opened.addEventListener("message", ({ data }) => tail.lines.push(...JSON.parse(data).streams.flatMap(({ values }) => values.map(([, line]) => line))));
+      tail.ready = new Promise((done, failed) => {
+        opened.addEventListener("open", done);
+        opened.addEventListener("error", () => failed(new Error("the WebSocket could not be opened")));
+      });
+      tail.close = () => opened.close();
+      return tail;
+    };
+
+    test("each is sent once, to who may read it", async () => {
+      const key = (await makeKey(t, { role: "developer", services: ["auth"] })).key;
+      const mine = socket({ url: t.url, key }, '{service_name=~".+"}', { start: at(60) });
+      const all = socket(t, '{service_name=~"auth|shop"} != "hidden"', { limit: 3 });
+      await Promise.all([mine.ready, all.ready]);
+      await until(() => all.lines.length === 3, { what: "what was there" });
+      const wanted = [];
+      for (let round = 0; round < 4; round += 1) {
+        const texts = ["auth", "shop"].map((service) => `${service} live ${round}`);
+        const late = round % 2 ? 5_000 : 0;
+        await store(t, texts.map((message, n) => ({ service: n ? "shop" : "auth", message, timestamp: Date.now() - late })));
+        await store(t, [{ service: "shop", message: "hidden" }]);
+        wanted.push(...texts);
+        await until(() => texts.every((text) => all.lines.includes(text)), { what: `round ${round}` });
+        await flush(t);
+      }
+      await until(() => mine.lines.includes("auth live 3"), { what: "the last line" });
+      assert.deepEqual(all.lines.slice(3).sort(), wanted.sort());
+      assert.deepEqual(mine.lines.filter((line) => line.includes("live")), wanted.filter((line) => line.startsWith("auth")));
+      assert.ok(mine.lines.every((line) => !line.includes("shop")));
+      mine.close();
+      all.close();
+      assert.deepEqual((await all.closed)[0], 1005);
+    });
+
+    test("a connection ends when it has asked for as much as it may", async () => {
+      const small = await startTimberline({ vars: { MAX_SUBREQUESTS: "10" } });
+      try {
+        const tail = socket(small, '{service_name="shop"}');
+        await tail.ready;
+        assert.deepEqual(await tail.closed, [1001, "this connection has had what one may ask for: open another"]);
+      } finally {
+        await small.dispose();
+      }
+    });
+
+    test("nobody is let in without a key", async () => {
+      await assert.rejects(socket({ url: t.url, key: "nobody's" }, '{service_name="shop"}').ready);
+      const { status, body } = await call(t, url("tail", { query: SELECTOR }));
+      assert.deepEqual([status, body], [426, "expected a WebSocket, with the header `Upgrade: websocket`\n"]);
+    });
   });
 });

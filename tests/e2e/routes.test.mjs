@@ -52,6 +52,7 @@ const ROUTES = [
   ...["query", "query_range", "labels", "label", "label/{name}/values", "series", "detected_labels", "detected_fields", "detected_field/{name}/values", "index/stats", "index/volume", "index/volume_range", "patterns", "format_query"].flatMap((route) =>
     ["GET", "POST"].map((method) => ({ method, route: `/loki/api/v1/${route}`, query: `?query=${encodeURIComponent('{service_name="routes"}')}`, status: 200, own: true }))),
   ...["/loki/api/v1/drilldown-limits", "/loki/api/v1/status/buildinfo", "/prometheus/api/v1/rules", "/prometheus/api/v1/alerts"].map((route) => ({ method: "GET", route, status: 200, own: true })),
+  { method: "GET", route: "/loki/api/v1/tail", query: `?query=${encodeURIComponent('{service_name="routes"}')}`, status: 426, own: true, type: "text/plain; charset=utf-8" },
   { method: "GET", route: "/config/tenant/v1/limits", status: 200, own: true, type: "text/plain; charset=utf-8" },
   { method: "GET", route: "/loki/api/v1/rules", status: 200, own: true, type: "application/yaml" },
   ...["/v1/logs", "/otlp/v1/logs"].map((route) => ({ method: "POST", route, json: {}, status: 200, own: true })),

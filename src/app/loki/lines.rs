@@ -47,6 +47,16 @@ pub struct Row {
 }
 
 pub async fn lines(app: &App, reader: &Reader, asked: &Lines) -> Result<(Vec<Row>, Stats), Error> {
+    lines_but(app, reader, asked, &|_| false).await
+}
+
+/// The same without some.
+pub(super) async fn lines_but(
+    app: &App,
+    reader: &Reader,
+    asked: &Lines,
+    passes_over: &(dyn Fn(Position) -> bool + Send + Sync),
+) -> Result<(Vec<Row>, Stats), Error> {
     let began = app.clock.now_ms();
     let selector = Selector::new(&asked.query.matchers).map_err(refused)?;
     let pipeline = Pipeline::new(&asked.query).map_err(|error| refused(error.to_string()))?;
@@ -65,7 +75,7 @@ pub async fn lines(app: &App, reader: &Reader, asked: &Lines) -> Result<(Vec<Row
     loop {
         let mut stats = Stats::default();
         let rows = Collector::new(asked.order, asked.limit);
-        let mut sink = Collecting { reader, selector: &selector, pipeline: &pipeline, rows };
+        let mut sink = Collecting { reader, selector: &selector, pipeline: &pipeline, passes_over, rows };
         let last_try = nth >= scan::MAX_TRIES;
         let Ok(cut_at) = scan::run(app, &scan, &mut sink, &mut stats, last_try).await? else {
             nth += 1;
@@ -84,12 +94,13 @@ struct Collecting<'q> {
     reader: &'q Reader,
     selector: &'q Selector,
     pipeline: &'q Pipeline,
+    passes_over: &'q (dyn Fn(Position) -> bool + Send + Sync),
     rows: Collector<Row>,
 }
 
 impl Collecting<'_> {
     fn offer(&mut self, at: Position, line: &str) -> Result<(), Error> {
-        if !self.rows.wants(at) {
+        if !self.rows.wants(at) || (self.passes_over)(at) {
             return Ok(());
         }
         let Some(row) = made(self.reader, self.selector, self.pipeline, at, line)? else { return Ok(()) };
@@ -140,7 +151,7 @@ impl Sink for Collecting<'_> {
         let mut rows: Vec<(Position, u32)> = wanted
             .rows()
             .filter_map(|row| Some((at(row)?, u32::try_from(row).ok()?)))
-            .filter(|(at, _)| self.rows.wants(*at))
+            .filter(|(at, _)| self.rows.wants(*at) && !(self.passes_over)(*at))
             .collect();
         match self.rows.order() {
             Order::Newest => rows.sort_unstable_by(|a, b| b.cmp(a)),

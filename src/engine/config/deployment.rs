@@ -24,6 +24,8 @@ pub struct Settings {
     pub shards_per_tenant: u32,
     /// `SCANNERS_PER_TENANT`: objects that share the work of a large query; with 0 there are none.
     pub scanners_per_tenant: u32,
+    /// `MAX_SUBREQUESTS`: what the plan lets one request ask of the platform's services.
+    pub max_subrequests: u32,
     pub rate_limits: RateLimits,
     /// `AI_TIMEOUT` in seconds: how long a language model is waited for.
     pub ai_timeout_ms: u64,
@@ -92,6 +94,7 @@ impl Settings {
             cleanup_batch_size: number("CLEANUP_BATCH_SIZE", 100, 1, 1_000)? as usize,
             shards_per_tenant: number("SHARDS_PER_TENANT", 1, 1, 64)?,
             scanners_per_tenant: number("SCANNERS_PER_TENANT", 8, 0, 64)?,
+            max_subrequests: number("MAX_SUBREQUESTS", 1_000, 10, 10_000_000)?,
             rate_limits: RateLimits {
                 enabled: switch("RATE_LIMIT_ENABLED", true)?,
                 requests: policy("RATE_LIMIT_REQUESTS", 100)?,

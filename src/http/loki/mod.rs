@@ -5,6 +5,7 @@ mod fixed;
 mod params;
 mod query;
 mod streams;
+mod tail;
 
 pub(super) use fixed::{build_info, drilldown_limits, format_query, limits, no_alerts, no_groups, no_rules};
 pub(super) use query::{query, query_range};
@@ -12,6 +13,7 @@ pub(super) use streams::{
     detected_field_values, detected_fields, detected_labels, label_values, labels, patterns, series, stats,
     volume, volume_range,
 };
+pub(super) use tail::tail;
 
 use axum::{
     body::Body,

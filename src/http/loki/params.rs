@@ -119,18 +119,27 @@ impl Params {
     }
 
     pub(super) fn limit(&self) -> Result<usize, Error> {
-        self.number("limit", LIMIT, MAX_LIMIT)
+        match self.get("limit").and_then(|text| text.parse::<usize>().ok()) {
+            Some(number) if number > MAX_LIMIT => Err(Error::invalid(
+                "invalid_parameter",
+                "limit",
+                format!(
+                    "max entries limit per query exceeded, limit > max_entries_limit_per_query ({number} > {MAX_LIMIT})"
+                ),
+            )),
+            _ => self.number("limit", LIMIT, MAX_LIMIT),
+        }
     }
 
     pub(super) fn number(&self, name: &str, usual: usize, most: usize) -> Result<usize, Error> {
         let Some(text) = self.get(name) else { return Ok(usual) };
-        let wrong = |message| Error::invalid("invalid_parameter", name, message);
-        match text.parse::<usize>() {
-            Ok(number) if number > most => Err(wrong(format!(
-                "max entries limit per query exceeded, limit > max_entries_limit_per_query ({number} > {most})"
-            ))),
-            Ok(number) => Ok(if number == 0 { usual } else { number }),
-            Err(_) => Err(wrong(format!("expected a number from 1 to {most}, got {text:?}"))),
+        match text.parse() {
+            Ok(0) => Ok(usual),
+            Ok(number) if number <= most => Ok(number),
+            _ => {
+                let message = format!("expected a number from 0 to {most}, got {text:?}");
+                Err(Error::invalid("invalid_parameter", name, message))
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! flushed and merged.
 
 mod reference;
+mod tail;
 
 use std::{collections::BTreeMap, fmt::Write};
 
