@@ -10,7 +10,10 @@ const COUNT = 1_000;
 const HERE = import.meta.dirname;
 const PYTHON = [process.env.PYTHON, join(HERE, ".venv/bin/python")].find((path) => path && existsSync(path)) ?? "python3";
 const ORDER = (record) => record.metadata.order;
+const ORDER_IN_MESSAGE = (record) => Number(/^order (\d+) /.exec(record.message)[1]);
 const ORDER_IN_TEXT = (record) => Number(/"order":(\d+)/.exec(record.message)[1]);
+
+const cargo = (name) => ["cargo", "run", "--quiet", "--locked", "--manifest-path", "rust/Cargo.toml", "--", name];
 
 /** What is run, and where the number of an order is found again. */
 const CLIENTS = {
@@ -22,11 +25,15 @@ const CLIENTS = {
   "winston-json": { run: [process.execPath, "winston.mjs", "json"], order: ORDER_IN_TEXT, message: (text) => text.replace(/ \{[^{]*$/, "") },
   "python-logging-loki": { run: [PYTHON, "loki_handler.py"], order: (record) => Number(record.metadata.labels.order) },
   elasticsearch: { run: [process.execPath, "elasticsearch.mjs"], order: ORDER },
+  "tracing-loki": { run: cargo("tracing-loki"), order: (record) => JSON.parse(record.message).order, message: (text) => JSON.parse(text).message },
+  "opentelemetry-rust": { run: cargo("opentelemetry-otlp"), order: ORDER },
+  rsyslog: { run: [process.execPath, "syslog.mjs", "rsyslog"], order: ORDER_IN_MESSAGE },
+  "syslog-ng": { run: [process.execPath, "syslog.mjs", "syslog-ng"], order: ORDER_IN_MESSAGE },
   "elasticsearch-python": { run: [PYTHON, "elasticsearch_bulk.py"], order: ORDER },
 };
 
-function send([program, script, ...args], env) {
-  const child = spawn(program, [join(HERE, "senders", script), ...args], { cwd: HERE, env: { ...process.env, ...env }, stdio: ["ignore", "inherit", "inherit"] });
+function send([program, ...args], env) {
+  const child = spawn(program, args, { cwd: join(HERE, "senders"), env: { ...process.env, ...env }, stdio: ["ignore", "inherit", "inherit"] });
   return new Promise((done, failed) => child.on("error", failed).on("exit", done));
 }
 
