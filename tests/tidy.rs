@@ -71,6 +71,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "lz4_flex",
             "memchr",
             "regex",
+            "ruzstd",
             "serde",
             "serde_json",
             "sha2",

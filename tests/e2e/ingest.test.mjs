@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
+import { constants, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { KEY, startTimberline } from "./harness.mjs";
 import { assertError, assertSameIds, call, everything, get, repeated } from "./helpers.mjs";
 
@@ -184,6 +184,7 @@ describe("encodings and types", () => {
     ["gzip of two members", "gzip", (text) => Buffer.concat([gzipSync(text.slice(0, 20)), gzipSync(text.slice(20))])],
     ["zlib deflate", "deflate", deflateSync],
     ["raw deflate", "deflate", deflateRawSync],
+    ["zstd", "zstd", (text) => zstdCompressSync(text, { params: { [constants.ZSTD_c_compressionLevel]: 19, [constants.ZSTD_c_checksumFlag]: 1 } })],
     ["identity", "identity", (text) => text],
   ]) {
     test(`${name} is taken on every ingest route`, async () => {
@@ -253,7 +254,7 @@ describe("limits", () => {
 
     test(`POST ${path} stops inflating a bomb at its limit`, async () => {
       const zeros = Buffer.alloc(10 * MIB + 1);
-      for (const [encoding, bomb] of [["gzip", gzipSync(zeros)], ["deflate", deflateSync(zeros)]]) {
+      for (const [encoding, bomb] of [["gzip", gzipSync(zeros)], ["deflate", deflateSync(zeros)], ["zstd", zstdCompressSync(zeros)]]) {
         assert.ok(bomb.length < 16 << 10);
         assertError(await post(path, bomb, { "content-encoding": encoding }), 413, "body_too_large");
       }

@@ -8,6 +8,13 @@ use std::io::{self, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
+use ruzstd::decoding::{
+    FrameDecoder, StreamingDecoder,
+    errors::{FrameDecoderError, ReadFrameHeaderError},
+};
+
+/// What a zstd frame may want to look back on; all levels but the `ultra` ones want no more.
+const MAX_ZSTD_WINDOW: u64 = 8 << 20;
 
 /// How the records of a body are set apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +32,7 @@ pub enum BodyError {
     TooLarge { limit: usize },
     #[error("expected a whole {encoding} body: {reason}")]
     Malformed { encoding: &'static str, reason: String },
-    #[error("expected content-encoding gzip, deflate or identity, got `{got}`")]
+    #[error("expected content-encoding gzip, deflate, zstd or identity, got `{got}`")]
     UnsupportedEncoding { got: String },
     #[error("expected content-type application/json or application/x-ndjson, got {got}{hint}")]
     UnsupportedType { got: String, hint: &'static str },
@@ -66,8 +73,8 @@ pub fn format_of(content_type: Option<&str>) -> Result<Format, BodyError> {
     }
 }
 
-/// Undoes a `content-encoding`: identity, gzip (of any number of members) or deflate (zlib, or raw as
-/// some clients send it).
+/// Undoes a `content-encoding`: identity, gzip and zstd (of any number of members or frames) or deflate (zlib,
+/// or raw as some clients send it).
 pub fn inflate<'a>(encoding: Option<&str>, body: &'a [u8], max: usize) -> Result<Cow<'a, [u8]>, BodyError> {
     let encoding = encoding.unwrap_or_default().trim().to_ascii_lowercase();
     match encoding.as_str() {
@@ -85,6 +92,7 @@ pub fn inflate<'a>(encoding: Option<&str>, body: &'a [u8], max: usize) -> Result
             done => done,
         }
         .map(Cow::Owned),
+        "zstd" => unzstd(body, max).map(Cow::Owned),
         other => Err(BodyError::UnsupportedEncoding { got: other.chars().take(40).collect() }),
     }
 }
@@ -98,6 +106,40 @@ fn gunzip(body: &[u8], max: usize) -> Result<Vec<u8>, BodyError> {
         Ok(_) => Ok(inflated),
         Err(error) => Err(malformed("gzip", &error)),
     }
+}
+
+fn unzstd(body: &[u8], max: usize) -> Result<Vec<u8>, BodyError> {
+    let mut inflated = Vec::with_capacity(first_guess(body, max));
+    let mut decoder = FrameDecoder::new();
+    // A frame that tells its length has that for a window.
+    decoder.set_max_window_size(MAX_ZSTD_WINDOW.max(max as u64));
+    let mut rest = body;
+    let mut frames = 0;
+    while frames == 0 || !rest.is_empty() {
+        let mut frame = match StreamingDecoder::new_with_decoder(&mut rest, &mut decoder) {
+            Ok(frame) => frame,
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                length, ..
+            })) => {
+                rest = rest.get(length as usize..).ok_or_else(|| reason("zstd", "it ends too early"))?;
+                continue;
+            }
+            Err(error) => return Err(reason("zstd", error.to_string())),
+        };
+        let room = max.saturating_add(1).saturating_sub(inflated.len());
+        let read = frame.by_ref().take(room as u64).read_to_end(&mut inflated);
+        match read {
+            _ if inflated.len() > max => return Err(BodyError::TooLarge { limit: max }),
+            Ok(_) => {}
+            Err(error) => return Err(reason("zstd", error.to_string())),
+        }
+        let sent = decoder.get_checksum_from_data();
+        if sent.is_some() && sent != decoder.get_calculated_checksum() {
+            return Err(reason("zstd", "its checksum is another one"));
+        }
+        frames += 1;
+    }
+    Ok(inflated)
 }
 
 fn unwrap_deflate(body: &[u8], max: usize, zlib: bool) -> Result<Vec<u8>, BodyError> {
@@ -157,6 +199,7 @@ mod tests {
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use proptest::prelude::*;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     use super::*;
 
@@ -170,6 +213,10 @@ mod tests {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(data).unwrap();
         encoder.finish().unwrap()
+    }
+
+    fn zstd(data: &[u8]) -> Vec<u8> {
+        compress_to_vec(data, CompressionLevel::Fastest)
     }
 
     fn raw(data: &[u8]) -> Vec<u8> {
@@ -209,6 +256,8 @@ mod tests {
             ("gzip", [gzip(b"x"), gzip(&zeros)].concat()),
             ("deflate", zlib(&zeros)),
             ("deflate", raw(&zeros)),
+            ("zstd", zstd(&zeros)),
+            ("zstd", [zstd(b"x"), zstd(&zeros)].concat()),
         ] {
             for max in [0, 1, 64, 999_999] {
                 check(encoding, &body, max, None);
@@ -217,14 +266,35 @@ mod tests {
         check("gzip", &gzip(&zeros), 1_000_000, Some(&zeros));
         check("deflate", &zlib(&zeros), 1_000_000, Some(&zeros));
         check("deflate", &raw(&zeros), usize::MAX, Some(&zeros));
+        check("zstd", &zstd(&zeros), 1_000_000, Some(&zeros));
+    }
+
+    #[test]
+    fn frames_of_zstd_follow_each_other_and_may_be_skipped() {
+        let skipped = [&[0x52, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        let body =
+            [skipped.clone(), zstd(b"one "), skipped.clone(), zstd(b""), zstd(b"two"), skipped].concat();
+        assert_eq!(*inflate(Some("ZSTD"), &body, 100).unwrap(), *b"one two");
+        // A window of 2 GB.
+        let greedy = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00];
+        let error = inflate(Some("zstd"), &greedy, 100).unwrap_err();
+        assert!(error.to_string().contains("window"), "{error}");
+        let mut damaged = zstd(b"a log line");
+        *damaged.last_mut().unwrap() ^= 1;
+        let error = inflate(Some("zstd"), &damaged, 100).unwrap_err();
+        assert!(error.to_string().contains("checksum"), "{error}");
     }
 
     #[test]
     fn a_stream_that_is_cut_short_or_followed_by_garbage_is_malformed() {
         let data = b"a log line\n".repeat(100);
-        for (encoding, body) in
-            [("gzip", gzip(&data)), ("deflate", zlib(&data)), ("deflate", raw(&data)), ("gzip", gzip(b""))]
-        {
+        for (encoding, body) in [
+            ("gzip", gzip(&data)),
+            ("deflate", zlib(&data)),
+            ("deflate", raw(&data)),
+            ("gzip", gzip(b"")),
+            ("zstd", zstd(&data)),
+        ] {
             for length in 0..body.len() {
                 let result = inflate(Some(encoding), &body[..length], 10_000);
                 assert!(
@@ -248,7 +318,7 @@ mod tests {
         let cut = inflate(Some("gzip"), &gzip(b"hello")[..12], 100).unwrap_err();
         assert_eq!(cut.to_string(), "expected a whole gzip body: it ends too early");
         let other = inflate(Some("br"), b"x", 100).unwrap_err();
-        assert_eq!(other.to_string(), "expected content-encoding gzip, deflate or identity, got `br`");
+        assert_eq!(other.to_string(), "expected content-encoding gzip, deflate, zstd or identity, got `br`");
         assert_eq!(other.code(), "unsupported_encoding");
         let two = inflate(Some("gzip, gzip"), b"x", 100).unwrap_err();
         assert_eq!(two, BodyError::UnsupportedEncoding { got: "gzip, gzip".into() });
@@ -295,7 +365,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_panics(
-            encoding in prop::sample::select(vec!["gzip", "deflate"]),
+            encoding in prop::sample::select(vec!["gzip", "deflate", "zstd"]),
             body in prop::collection::vec(any::<u8>(), 0..300),
             cut in 0..40_usize,
             max in 0..200_usize,

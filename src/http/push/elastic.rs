@@ -101,12 +101,20 @@ fn media_type(headers: &HeaderMap) -> &'static str {
     }
 }
 
+/// Whether a key is shown in one of the ways of Elasticsearch's clients.
+fn is_of_elastic(headers: &HeaderMap) -> bool {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let scheme = shown.and_then(|shown| shown.split(' ').next()).unwrap_or_default();
+    scheme.eq_ignore_ascii_case("basic") || scheme.eq_ignore_ascii_case("apikey")
+}
+
 /// What stands at no path of the service may be what a client of Elasticsearch asks first. There is nothing secret in it.
 pub(in crate::http) async fn handshake(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
     let path =
         path.strip_prefix("/elastic").filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path);
-    let is_ours = path.len() < uri.path().len() || path == "/" || path.starts_with("/_");
+    let is_ours =
+        path.len() < uri.path().len() || path == "/" || path.starts_with("/_") || is_of_elastic(&headers);
     let found = is_ours.then(|| elastic::handshake(method.as_str(), path)).flatten();
     let Some((status, body)) = found else { return Error::NO_ROUTE.into_response() };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
