@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::Value;
 use timberline::engine::{
     record::{
@@ -63,6 +64,7 @@ const WAYS: &[Way] = &[
         is_taken: false,
         ..way(b'Z', |body| native(&inflated(body, "deflate")?, body::Format::Ndjson), &[])
     },
+    Way { is_taken: false, ..way(b'y', |body| native(&inflated(body, "zstd")?, body::Format::Ndjson), &[]) },
     way(
         b'l',
         |body| loki_entries(loki::decode_json(body, MAX)),
@@ -372,6 +374,9 @@ fn main() {
     let packed = gzip(RECORDS.join("\n").as_bytes());
     // Between the head of gzip and its checksum stands raw deflate.
     seeds.extend([seed(b'Z', &packed[10..packed.len() - 8]), seed(b'z', &packed)]);
+    for level in [CompressionLevel::Uncompressed, CompressionLevel::Fastest] {
+        seeds.push(seed(b'y', &compress_to_vec(RECORDS.join("\n").repeat(3).as_bytes(), level)));
+    }
     let words: &[&[u8]] = &[
         b"null",
         b"true",
