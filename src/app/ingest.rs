@@ -99,11 +99,11 @@ where
 {
     let known = configs::known_or_last(app, tenant).await;
     let pipeline = if tenant.is_audit() { None } else { Some(pipelines::of(app, tenant).await?) };
-    let received_at = app.now();
+    let (received_at, now_ms) = (app.now(), app.clock.now_ms());
     let first_id = first_id(received_at, app.random.bits());
     let mut effects = Effects::default();
     let mut count = |seen: Observation| {
-        let counted = watch::count(app, tenant, &seen);
+        let counted = watch::count(app, tenant, &seen, now_ms);
         effects.observe(seen);
         counted
     };
@@ -157,7 +157,7 @@ where
 {
     let known = configs::known_or_last(app, tenant).await;
     let pipeline = pipelines::of(app, tenant).await?;
-    let received_at = app.now();
+    let (received_at, now_ms) = (app.now(), app.clock.now_ms());
     let first_id = first_id(received_at, app.random.bits());
     let mut windows = Windows::default();
     let now = app.clock.now_ms();

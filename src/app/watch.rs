@@ -58,8 +58,7 @@ impl Watch {
 }
 
 /// Counts an observation; answers how many there are of it lately, as far as this isolate knows.
-pub fn count(app: &App, tenant: &Tenant, seen: &Observation) -> u32 {
-    let now = app.clock.now_ms();
+pub fn count(app: &App, tenant: &Tenant, seen: &Observation, now: u64) -> u32 {
     let mut state = app.watch.lock();
     let key = format!("{tenant}\n{}", seen.key);
     let own = state.windows.count(&seen.rule, &key, seen.window_s, (1, seen.value), seen.threshold, now);

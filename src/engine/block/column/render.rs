@@ -1,22 +1,37 @@
 //! Values of variables as text.
 
-use std::{fmt::Write, ops::Range};
+use std::ops::Range;
 
 use crate::engine::block::template::Var;
 
 pub(super) fn number(var: Var, number: u64, to: &mut String) {
-    // Writing to a String cannot fail.
-    let _ = match var {
-        Var::Padded(digits) => write!(to, "{number:00$}", usize::from(digits)),
+    match var {
+        Var::Padded(digits) => decimal(number, usize::from(digits), to),
         Var::Ip4 => {
             let [.., a, b, c, d] = number.to_be_bytes();
-            write!(to, "{a}.{b}.{c}.{d}")
+            for (nth, byte) in [a, b, c, d].into_iter().enumerate() {
+                if nth > 0 {
+                    to.push('.');
+                }
+                decimal(u64::from(byte), 0, to);
+            }
         }
-        _ => {
-            to.push_str(itoa::Buffer::new().format(number));
-            Ok(())
-        }
+        _ => decimal(number, 0, to),
+    }
+}
+
+/// With zeros in front up to so many digits.
+fn decimal(number: u64, digits: usize, to: &mut String) {
+    let mut buffer = itoa::Buffer::new();
+    // wasm divides 64 bits slowly, and most numbers are small.
+    let text = match u32::try_from(number) {
+        Ok(small) => buffer.format(small),
+        Err(_) => buffer.format(number),
     };
+    for _ in text.len()..digits {
+        to.push('0');
+    }
+    to.push_str(text);
 }
 
 /// The digits of this part of a value of which `byte` has the nth byte.
