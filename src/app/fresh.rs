@@ -58,6 +58,7 @@ pub async fn read(
 ) -> Result<Fresh, Error> {
     let mut fresh = Fresh::default();
     let mut spooled = HashSet::new();
+    stats.catalog_requests += 1;
     let keys = app.catalog.spooled(tenant, MAX_SPOOLED).await?;
     fresh.partial |= keys.len() >= MAX_SPOOLED;
     for key in &keys {

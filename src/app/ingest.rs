@@ -157,7 +157,7 @@ where
 {
     let known = configs::known_or_last(app, tenant).await;
     let pipeline = pipelines::of(app, tenant).await?;
-    let (received_at, now_ms) = (app.now(), app.clock.now_ms());
+    let received_at = app.now();
     let first_id = first_id(received_at, app.random.bits());
     let mut windows = Windows::default();
     let now = app.clock.now_ms();

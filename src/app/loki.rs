@@ -11,7 +11,7 @@ mod streams;
 mod volume;
 
 pub use fields::fields;
-pub use follow::{Follow, Seen};
+pub use follow::{Follow, Followed, Seen};
 pub use lines::{Lines, Row, lines};
 pub use metric::metric;
 pub use patterns::patterns;

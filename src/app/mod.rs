@@ -98,6 +98,7 @@ pub struct App {
     pub watch: Arc<watch::Watch>,
     pub mined: Arc<patterns::Mined>,
     pub looked: Arc<anomalies::Looked>,
+    pub followed: Arc<loki::Followed>,
     pub intake: Arc<ingest::Intake>,
 }
 

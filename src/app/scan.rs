@@ -51,6 +51,9 @@ pub struct Stats {
     pub shard_requests: u64,
     /// Of scanners, which look into segments; what they read is counted with the rest.
     pub scanner_requests: u64,
+    /// Of the catalog.
+    #[serde(default)]
+    pub catalog_requests: u64,
     pub bytes_read: u64,
     pub rows_scanned: u64,
     pub rows_matched: u64,
@@ -76,6 +79,7 @@ impl Stats {
         self.r2_reads += other.r2_reads;
         self.shard_requests += other.shard_requests;
         self.scanner_requests += other.scanner_requests;
+        self.catalog_requests += other.catalog_requests;
         self.bytes_read += other.bytes_read;
         self.rows_scanned += other.rows_scanned;
         self.rows_matched += other.rows_matched;
@@ -90,6 +94,7 @@ impl Stats {
             r2_reads: self.r2_reads,
             shard_requests: self.shard_requests,
             scanner_requests: self.scanner_requests,
+            catalog_requests: self.catalog_requests,
             bytes_read: self.bytes_read,
             ..Self::default()
         }

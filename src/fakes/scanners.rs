@@ -70,6 +70,7 @@ impl FakeScanners {
             analyses: Arc::new(super::analyses::FakeAnalyses::new(self.inner.clone())),
             mined: Arc::default(),
             looked: Arc::default(),
+            followed: Arc::default(),
             intake: Arc::default(),
             watch: Arc::default(),
             settings: Arc::new(Settings::read(|_| None).map_err(|error| failed(error.to_string()))?),

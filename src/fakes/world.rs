@@ -192,6 +192,7 @@ impl World {
             analyses: self.analyses.clone(),
             mined: Arc::default(),
             looked: Arc::default(),
+            followed: Arc::default(),
             intake: Arc::default(),
             copies: self.copies.clone(),
             background: self.background.clone(),

@@ -78,6 +78,11 @@ impl Error {
         "upgrade_required",
         "expected a WebSocket, with the header `Upgrade: websocket`",
     );
+    pub(super) const TOO_MANY_TAILS: Self = Self::fixed(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_tails",
+        "as many queries are tailed here as can be; try again later",
+    );
     pub(super) const ANALYTICS_OFF: Self =
         Self::fixed(StatusCode::FORBIDDEN, "analytics_disabled", "the tenant has switched analytics off");
     pub(super) const NO_KEY_SET: Self = Self::fixed(

@@ -76,11 +76,32 @@ pub(super) struct Pass {
     need: Permission,
 }
 
+/// What became of asking again.
+pub(super) enum Again {
+    /// As it may read by now.
+    Reader(Box<Reader>),
+    No(&'static str),
+    /// Nobody could be asked.
+    Unknown,
+}
+
 impl Pass {
-    /// The reader as it may read by now; none where it may not any more.
-    pub(super) async fn reader(&self, app: &App) -> Option<Reader> {
-        let admitted = admit(app, self.credential.as_ref(), &self.about).await.ok()?;
-        Reader::of(&admitted.principal).filter(|_| admitted.principal.may(self.need))
+    /// Whether the caller may read on. It counts as a request.
+    pub(super) async fn again(&self, app: &App) -> Again {
+        let admitted = match admit(app, self.credential.as_ref(), &self.about).await {
+            Ok(admitted) => admitted,
+            Err((error, ..)) if error.status().is_server_error() => return Again::Unknown,
+            Err(_) => return Again::No("the key may not read any more"),
+        };
+        let counters = access::counters(app, &admitted, self.about.address.as_deref(), false);
+        let principal = &admitted.principal;
+        let Some(reader) = Reader::of(principal).filter(|_| principal.may(self.need)) else {
+            return Again::No("the key may not read any more");
+        };
+        if !counters.is_empty() && !limits::take(app, principal.tenant(), &counters).await.allowed {
+            return Again::No("there were too many requests of this key");
+        }
+        Again::Reader(Box::new(reader))
     }
 }
 

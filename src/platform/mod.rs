@@ -82,6 +82,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         watch: Arc::default(),
         mined: MINED.clone(),
         looked: LOOKED.clone(),
+        followed: Arc::default(),
         intake: Arc::default(),
     })
 }

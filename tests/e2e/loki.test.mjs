@@ -1,5 +1,8 @@
 // Reading as Grafana and logcli do, on workerd: every endpoint that they ask, for what was pushed as Loki's and for what was not.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { startTimberline, until } from "./harness.mjs";
 import { as, call, flush, get, makeKey, store } from "./helpers.mjs";
@@ -175,6 +178,26 @@ describe("reading as Loki", () => {
       all.close();
       assert.deepEqual((await all.closed)[0], 1005);
     });
+
+    for (const how of ["closed", "torn"]) {
+      test(`nobody looks any more for a connection that was ${how}`, async () => {
+        const { id, key } = await makeKey(t, { role: "developer" });
+        const query = encodeURIComponent('{service_name="shop"}');
+        const { hostname, port } = new URL(t.url);
+        const socket = connect(Number(port), hostname);
+        const headers = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}`, `Authorization: Bearer ${key}`];
+        socket.write(`GET /loki/api/v1/tail?query=${query} HTTP/1.1\r\nHost: ${hostname}\r\n${headers.join("\r\n")}\r\n\r\n`);
+        const [answer] = await once(socket, "data");
+        assert.match(String(answer), /^HTTP\/1.1 101 /);
+        const outcomes = async () => (await get(t, `/admin/audit?user_id=${id}`)).data.map(({ metadata }) => metadata.outcome);
+        await until(async () => (await outcomes()).includes("began"), { what: "its beginning" });
+        // A frame that closes, masked with zeros.
+        if (how === "closed") socket.write(Buffer.from([0x88, 0x80, 0, 0, 0, 0]));
+        else socket.resetAndDestroy();
+        await until(async () => (await outcomes()).includes("ended"), { what: "its end", ms: 20_000 });
+        socket.destroy();
+      });
+    }
 
     test("a connection ends when it has asked for as much as it may", async () => {
       const small = await startTimberline({ vars: { MAX_SUBREQUESTS: "10" } });

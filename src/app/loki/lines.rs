@@ -16,7 +16,7 @@ use crate::{
             pipeline::{Pipeline, Selector, Source},
         },
         loki::{Line, Selection},
-        query::{Collector, Filter, Mask, Order, Position, TimeRange},
+        query::{Collector, Expr, Filter, Mask, Order, Position, TimeRange},
         record::timestamp::Timestamp,
     },
 };
@@ -38,6 +38,28 @@ pub struct Lines {
     pub limit: usize,
 }
 
+/// The query of a log query, ready to be asked.
+pub(super) struct Ready {
+    selector: Selector,
+    pipeline: Pipeline,
+    expr: Expr,
+}
+
+impl Ready {
+    pub(super) fn new(query: &LogExpr) -> Result<Self, Error> {
+        let selector = Selector::new(&query.matchers).map_err(refused)?;
+        let pipeline = Pipeline::new(query).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { selector, pipeline, expr: Selection::of(query).expr })
+    }
+}
+
+/// Where it is asked, and for how much.
+pub(super) struct Part {
+    pub(super) time: TimeRange,
+    pub(super) order: Order,
+    pub(super) limit: usize,
+}
+
 /// A line as the query leaves it.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -47,20 +69,21 @@ pub struct Row {
 }
 
 pub async fn lines(app: &App, reader: &Reader, asked: &Lines) -> Result<(Vec<Row>, Stats), Error> {
-    lines_but(app, reader, asked, &|_| false).await
+    let part = Part { time: asked.time, order: asked.order, limit: asked.limit };
+    lines_but(app, reader, &Ready::new(&asked.query)?, &part, &|_| false).await
 }
 
 /// The same without some.
 pub(super) async fn lines_but(
     app: &App,
     reader: &Reader,
-    asked: &Lines,
+    ready: &Ready,
+    asked: &Part,
     passes_over: &(dyn Fn(Position) -> bool + Send + Sync),
 ) -> Result<(Vec<Row>, Stats), Error> {
     let began = app.clock.now_ms();
-    let selector = Selector::new(&asked.query.matchers).map_err(refused)?;
-    let pipeline = Pipeline::new(&asked.query).map_err(|error| refused(error.to_string()))?;
-    let filter = Filter { time: asked.time, expr: Selection::of(&asked.query).expr };
+    let Ready { selector, pipeline, expr } = ready;
+    let filter = Filter { time: asked.time, expr: expr.clone() };
     let filter = reader.confine(&filter);
     let scan = Scan {
         filter: &filter,
@@ -71,20 +94,22 @@ pub(super) async fn lines_but(
         stops_early: true,
         spreads: false,
     };
-    let mut nth = 1;
+    let (mut nth, mut spent) = (1, Stats::default());
     loop {
         let mut stats = Stats::default();
         let rows = Collector::new(asked.order, asked.limit);
-        let mut sink = Collecting { reader, selector: &selector, pipeline: &pipeline, passes_over, rows };
+        let mut sink = Collecting { reader, selector, pipeline, passes_over, rows };
         let last_try = nth >= scan::MAX_TRIES;
         let Ok(cut_at) = scan::run(app, &scan, &mut sink, &mut stats, last_try).await? else {
             nth += 1;
+            spent.add(&stats.cost());
             continue;
         };
         if let Some(time) = cut_at {
             sink.rows.keep_before(time);
         }
         stats.partial |= sink.rows.has_overflowed();
+        stats.add(&spent);
         stats.elapsed_ms = app.clock.now_ms().saturating_sub(began);
         return Ok((sink.rows.into_rows().into_iter().map(|(_, row)| row).collect(), stats));
     }

@@ -101,10 +101,12 @@ pub(super) async fn look_up(
         return Ok(None);
     }
     let words = words.get(..MAX_WORDS).unwrap_or(words);
+    stats.catalog_requests += 1;
     let overlapping = app.partitions.overlapping(tenant, range).await?;
     if overlapping.partitions.is_empty() {
         return Ok(None);
     }
+    stats.catalog_requests += 1;
     let headers = headers(app, tenant, &overlapping.partitions).await?;
     let mut needles =
         Needles { wanted: Wanted { known: overlapping.known, ..Wanted::default() }, many: BTreeMap::new() };

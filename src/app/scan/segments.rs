@@ -109,6 +109,8 @@ impl<'a> Segments<'a> {
 
     async fn turn(&mut self, fresh: &Fresh, stats: &mut Stats) -> Result<(), Error> {
         let (app, tenant, range, limit) = (self.app, self.tenant, self.range, self.page_len);
+        // All but the first page ask for the moment that they keep to as well.
+        stats.catalog_requests += 1 + u64::from(self.after.is_some() || self.needles.is_some());
         let mut page = match (&self.needles, &self.after) {
             (None, None) => {
                 let page = app.catalog.segments(tenant, range, None, limit).await?;

@@ -7,11 +7,16 @@ pub(super) fn write(ms: i64) -> String {
     Timestamp::from_ms(ms - ms.rem_euclid(1000)).to_string()
 }
 
-/// In ms. A zone may be named as well, and what is below a millisecond is cut.
+/// In ms: a date and a time of day, whose seconds may be missing. A zone may be named as well, and what is below a
+/// millisecond is cut.
 pub(super) fn read(text: &str) -> Option<i64> {
     let text = text.trim();
-    let without_zone = text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")).unwrap_or(text);
-    Timestamp::parse_text(without_zone).ok().map(Timestamp::as_ms)
+    let text = text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")).unwrap_or(text).trim_end();
+    // A bare number would be taken for one of seconds.
+    let (date, minute) =
+        text.split_at_checked(16).filter(|(date, _)| date.as_bytes().get(4) == Some(&b'-'))?;
+    let seconds = if minute.starts_with(':') { "" } else { ":00" };
+    Timestamp::parse_text(&format!("{date}{seconds}{minute}")).ok().map(Timestamp::as_ms)
 }
 
 #[cfg(test)]
@@ -27,11 +32,17 @@ mod tests {
             ("2024-05-15T16:02:45+02:00", Some(1_715_781_765_000)),
             ("2024-05-15T14:02:45 UTC", Some(1_715_781_765_000)),
             ("2024-05-15T14:02:45 GMT ", Some(1_715_781_765_000)),
+            ("2024-05-15T14:02", Some(1_715_781_720_000)),
+            ("2024-05-15T16:02+02:00", Some(1_715_781_720_000)),
+            ("2024-05-15T14:02Z", Some(1_715_781_720_000)),
             ("2024-13-01T00:00:00Z", None),
             ("2024-05-15", None),
             ("1969-12-31T23:59:59Z", None),
             ("9999-01-01T00:00:00Z", None),
             ("yesterday", None),
+            ("1715781765", None),
+            ("2024", None),
+            ("äääääääääää", None),
             ("", None),
         ];
         for (text, wanted) in cases {

@@ -180,7 +180,7 @@ pub(super) fn received(rows: impl Iterator<Item = (Uuid, Timestamp)> + Clone) ->
     times(rows.map(|(_, time)| time))
 }
 
-pub(super) fn received_of(id: Uuid) -> Timestamp {
+pub fn received_of(id: Uuid) -> Timestamp {
     Timestamp::from_ms(i64::try_from(id.as_u128() >> 80).unwrap_or(i64::MAX))
 }
 

@@ -23,6 +23,7 @@ pub mod view;
 mod weights;
 pub mod words;
 
+pub use chunks::received_of;
 pub use facts::Facts;
 pub use footer::{BlockColumn, BlockMeta, ColumnMeta, Footer};
 pub use key::SegmentId;

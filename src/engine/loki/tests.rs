@@ -1,4 +1,7 @@
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::engine::logql::{
@@ -205,6 +208,98 @@ fn a_record_is_of_the_stream_that_it_came_with() {
     assert_eq!(line.weight, 20);
     assert_eq!(line.metadata, map(&json!({ "endpoint": "/x", "detected_level": "error" })));
     assert!(Line::read(b"[]").is_err() && Line::read(b"{}").is_err());
+}
+
+fn printed(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The labels that a value comes to, and those within it.
+fn flat(name: &str, value: &Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(members) => {
+            for (inner, value) in members {
+                flat(&format!("{name}_{inner}"), value, into);
+            }
+        }
+        value => drop(into.entry(logql::pipeline::label_name(name)).or_insert_with(|| printed(value))),
+    }
+}
+
+/// Structured metadata as it is read from a tree.
+fn metadata_of(row: &Map<String, Value>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let nothing = Map::new();
+    let sent = row["metadata"].as_object().unwrap_or(&nothing);
+    let labels = sent.get("labels");
+    if labels.is_some_and(|labels| labels.get("service_name").is_some()) {
+        for name in sent.get("structured").and_then(Value::as_array).into_iter().flatten() {
+            if let Some((name, value)) = name.as_str().and_then(|name| Some((name, sent.get(name)?))) {
+                flat(name, value, &mut found);
+            }
+        }
+    } else {
+        for name in ["component", "duration_ms"] {
+            flat(name, &row[name], &mut found);
+        }
+        sent.iter()
+            .filter(|(name, _)| *name != "labels")
+            .for_each(|(name, value)| flat(name, value, &mut found));
+        if let Some(labels) = labels {
+            flat("labels", labels, &mut found);
+        }
+    }
+    found.insert("detected_level".to_owned(), "error".to_owned());
+    found
+}
+
+fn any_name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec!["labels", "structured", "service_name", "a", "b.c", "ä", "a_b", ""])
+            .prop_map(str::to_owned),
+        "[a-c._\"\\\\é]{0,4}",
+    ]
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (0..100_i64).prop_map(Value::from),
+        any_name().prop_map(Value::from),
+        ".{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((any_name(), inner), 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_line_is_what_a_tree_of_its_record_says(
+        sent in prop::collection::vec((any_name(), any_value()), 0..6),
+        component in any_value(),
+        duration in any::<f64>(),
+        message in ".{0,20}",
+        rate in 0..5_u32,
+    ) {
+        let sent: Map<String, Value> = sent.into_iter().collect();
+        let written = row(&json!({
+            "component": component, "duration_ms": duration, "message": message, "sample_rate": rate, "metadata": sent,
+        }));
+        let tree: Map<String, Value> = serde_json::from_slice(&written).unwrap();
+        let line = Line::read(&written).unwrap();
+        prop_assert_eq!((line.text, line.weight), (message, rate.max(1)));
+        prop_assert_eq!(line.metadata, metadata_of(&tree));
+    }
 }
 
 #[test]

@@ -164,13 +164,17 @@ pub(super) fn states(meanings: Meanings) -> impl Iterator<Item = State> {
 
 /// What the words around a part of a text mean.
 pub(super) fn around(text: &[u8], start: usize, end: usize) -> Meanings {
-    let mut from = start.saturating_sub(BEFORE);
     // A word is not cut in two.
+    let mut from = start.saturating_sub(BEFORE);
     while from < start && from > 0 && part(text, from - 1, from).iter().all(u8::is_ascii_alphabetic) {
         from += 1;
     }
     let mut all = meanings(part(text, from, start));
-    let behind = part(text, end, end + BEHIND);
+    let mut to = (end + BEHIND).min(text.len());
+    while to > end && to < text.len() && part(text, to - 1, to + 1).iter().all(u8::is_ascii_alphabetic) {
+        to -= 1;
+    }
+    let behind = part(text, end, to);
     let line =
         behind.iter().position(|byte| matches!(byte, b'\n' | b',' | b';' | b'"')).unwrap_or(behind.len());
     all |= meanings(part(behind, 0, line)) & (PHONE | CALL);
@@ -180,4 +184,22 @@ pub(super) fn around(text: &[u8], start: usize, end: usize) -> Meanings {
 /// What the words just before an address mean.
 pub(super) fn before(text: &[u8], start: usize) -> Meanings {
     meanings(part(text, start.saturating_sub(10), start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_counts_whole_or_not_at_all() {
+        for (text, expected) in [
+            ("555-0100 call me", CALL),
+            ("555-0100 1ent callhast", 0),
+            ("555-0100 1ent call", CALL),
+            ("recall 555-0100", 0),
+        ] {
+            let start = text.find("555").unwrap();
+            assert_eq!(around(text.as_bytes(), start, start + 8) & CALL, expected & CALL, "{text}");
+        }
+    }
 }

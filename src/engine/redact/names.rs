@@ -326,8 +326,10 @@ fn words(name: &[u8]) -> ([&[u8]; 8], usize) {
 }
 
 /// Names and what they say, each in the place that its hash gives it: a service writes the same few in every record.
-static KNOWN: LazyLock<Mutex<Vec<(Vec<u8>, Name)>>> =
+static KNOWN: LazyLock<Mutex<Known>> =
     LazyLock::new(|| Mutex::new(vec![(Vec::new(), Name::Nothing); KNOWN_NAMES]));
+
+type Known = Vec<(Vec<u8>, Name)>;
 
 const KNOWN_NAMES: usize = 512;
 

@@ -116,6 +116,7 @@ fn unzstd(body: &[u8], max: usize) -> Result<Vec<u8>, BodyError> {
     let mut rest = body;
     let mut frames = 0;
     while frames == 0 || !rest.is_empty() {
+        let is_one_piece = rest.get(4).is_some_and(|descriptor| descriptor & 0x20 != 0);
         let mut frame = match StreamingDecoder::new_with_decoder(&mut rest, &mut decoder) {
             Ok(frame) => frame,
             Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
@@ -123,6 +124,10 @@ fn unzstd(body: &[u8], max: usize) -> Result<Vec<u8>, BodyError> {
             })) => {
                 rest = rest.get(length as usize..).ok_or_else(|| reason("zstd", "it ends too early"))?;
                 continue;
+            }
+            // A frame of one piece wants a window of its length.
+            Err(FrameDecoderError::WindowSizeTooBig { .. }) if is_one_piece => {
+                return Err(BodyError::TooLarge { limit: max });
             }
             Err(error) => return Err(reason("zstd", error.to_string())),
         };
@@ -279,6 +284,9 @@ mod tests {
         let greedy = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00];
         let error = inflate(Some("zstd"), &greedy, 100).unwrap_err();
         assert!(error.to_string().contains("window"), "{error}");
+        // One piece of 16 MB.
+        let long = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 1, 0x01, 0x00, 0x00];
+        assert_eq!(inflate(Some("zstd"), &long, 100), Err(BodyError::TooLarge { limit: 100 }));
         let mut damaged = zstd(b"a log line");
         *damaged.last_mut().unwrap() ^= 1;
         let error = inflate(Some("zstd"), &damaged, 100).unwrap_err();

@@ -12,17 +12,17 @@ use axum::{
 use futures::stream;
 use serde_json::{Value, json};
 
-use super::{malformed, params::Params, query::streams};
+use super::{malformed, of, params::Params, query::streams};
 use crate::{
     app::{
-        App, Reader,
+        self, App, Reader,
         export::Tally,
         loki::{Follow, Seen},
     },
     engine::{logql, record::timestamp::Timestamp},
     http::{
         error::Error,
-        gate::{Pass, Reads, shows},
+        gate::{Again, Pass, Reads, shows},
     },
 };
 
@@ -32,8 +32,12 @@ const PAUSE_MS: u64 = 1_000;
 /// After so long without a line it says that it is still there.
 const SILENCE_MS: u64 = 30_000;
 
-/// How often it is asked whether the key may still read.
+/// How often it is asked whether the key may still read, and for how long it is not known.
 const TRUST_MS: u64 = 30_000;
+const MAX_TRUST_MS: u64 = 300_000;
+
+/// Looks in a row that may fail, each waiting longer than the one before.
+const MAX_FAILURES: u32 = 6;
 
 const MAX_DELAY_S: usize = 5;
 
@@ -47,10 +51,11 @@ pub(in crate::http) async fn tail(
         let message = "expected a query of lines: a metric cannot be tailed";
         return Err(Error::invalid("invalid_query", "query", message));
     };
-    let delay_s = params.number("delay_for", 0, MAX_DELAY_S)?;
+    let delay = params.number("delay_for", 0, MAX_DELAY_S)?;
+    let delay_ms = i64::try_from(delay).unwrap_or_default() * 1_000;
     let (start_ns, _) = params.range()?;
-    let follow =
-        Follow::new(&app, query, Timestamp::from_ns(start_ns), params.limit()?, delay_s as u64 * 1_000);
+    let follow = Follow::new(&app, &query, Timestamp::from_ns(start_ns), params.limit()?, delay_ms);
+    let follow = follow.map_err(of(&app))?.ok_or(Error::TOO_MANY_TAILS)?;
     let Some(Extension(pass)) = pass else {
         let mut response = Error::NO_WEBSOCKET.into_response();
         response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -58,8 +63,10 @@ pub(in crate::http) async fn tail(
     };
     let tally = Arc::new(Tally::default());
     let now_ms = app.clock.now_ms();
-    let (looks_at, checked, spoke) = (now_ms, now_ms, now_ms);
-    let tail = Tail { app, reader, pass, follow, tally: tally.clone(), looks_at, checked, spoke };
+    let (looks_at, checked, known, spoke) = (now_ms, now_ms, now_ms, now_ms);
+    let failures = 0;
+    let tail =
+        Tail { app, reader, pass, follow, tally: tally.clone(), looks_at, checked, known, spoke, failures };
     let messages = stream::unfold(Some(tail), |tail| async {
         let mut tail = tail?;
         match tail.next().await {
@@ -84,10 +91,14 @@ struct Tail {
     pass: Pass,
     follow: Follow,
     tally: Arc<Tally>,
-    /// Times in ms: of the next look, of the last time that the key was looked at, and of the last message.
+    /// Times in ms: of the next look, of the last time that it was asked whether the key may read, of the last time that
+    /// this was known, and of the last message.
     looks_at: u64,
     checked: u64,
+    known: u64,
     spoke: u64,
+    /// Looks in a row that have failed.
+    failures: u32,
 }
 
 impl Tail {
@@ -98,17 +109,21 @@ impl Tail {
             self.app.clock.sleep_ms(self.looks_at.saturating_sub(now)).await;
             let began = self.app.clock.now_ms();
             if began.saturating_sub(self.checked) >= TRUST_MS {
-                let reader = self.pass.reader(&self.app).await;
-                self.reader = reader.ok_or_else(|| Ended("the key may not read any more".to_owned()))?;
-                self.checked = began;
+                self.check(began).await?;
             }
-            let seen = self
-                .follow
-                .look(&self.app, &self.reader)
-                .await
-                .map_err(|error| Ended(Error::of(&self.app, error).told()))?;
-            let Some(seen) = seen else { return Ok(None) };
+            let looked = self.follow.look(&self.app, &self.reader).await;
             let now = self.app.clock.now_ms();
+            let seen = match looked {
+                Ok(Some(seen)) => seen,
+                Ok(None) => return Ok(None),
+                Err(app::Error::Unavailable(_)) if self.failures < MAX_FAILURES => {
+                    self.failures += 1;
+                    self.looks_at = now + (PAUSE_MS << self.failures);
+                    continue;
+                }
+                Err(error) => return Err(Ended(Error::of(&self.app, error).told())),
+            };
+            self.failures = 0;
             // A store that is slow is asked less often.
             self.looks_at = now + PAUSE_MS.max(now.saturating_sub(began));
             if !seen.rows.is_empty() || now.saturating_sub(self.spoke) >= SILENCE_MS {
@@ -118,11 +133,23 @@ impl Tail {
             }
         }
     }
+
+    /// Asks whether the key may read on.
+    async fn check(&mut self, now: u64) -> Result<(), Ended> {
+        self.checked = now;
+        match self.pass.again(&self.app).await {
+            Again::Reader(reader) => (self.reader, self.known) = (*reader, now),
+            Again::Unknown if now.saturating_sub(self.known) < MAX_TRUST_MS => {}
+            Again::Unknown => return Err(Ended("it is not known whether the key may read".to_owned())),
+            Again::No(why) => return Err(Ended(why.to_owned())),
+        }
+        Ok(())
+    }
 }
 
 fn message(seen: &Seen) -> Value {
     let dropped: Vec<Value> = match seen.rows.first() {
-        Some(oldest) if seen.dropped => {
+        Some(oldest) if seen.has_more => {
             vec![json!({ "labels": {}, "timestamp": oldest.at.time.as_ns().to_string() })]
         }
         _ => Vec::new(),

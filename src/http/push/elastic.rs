@@ -113,8 +113,8 @@ pub(in crate::http) async fn handshake(method: Method, uri: Uri, headers: Header
     let path = uri.path();
     let path =
         path.strip_prefix("/elastic").filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path);
-    let is_ours =
-        path.len() < uri.path().len() || path == "/" || path.starts_with("/_") || is_of_elastic(&headers);
+    let is_index = method == Method::HEAD && is_of_elastic(&headers);
+    let is_ours = path.len() < uri.path().len() || path == "/" || path.starts_with("/_") || is_index;
     let found = is_ours.then(|| elastic::handshake(method.as_str(), path)).flatten();
     let Some((status, body)) = found else { return Error::NO_ROUTE.into_response() };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);

@@ -155,12 +155,13 @@ async fn compare(service: &Service, query: &str, lines: &[Line]) -> Option<Strin
             let at = START_NS + 30 * MINUTE_NS;
             let (start, end, step) =
                 (START_NS + 10 * MINUTE_NS, START_NS + 58 * MINUTE_NS, 7 * MINUTE_NS + 1_000_000);
+            let aligned = |at: i64| at - at % step;
             for (path, more, [start, end, step]) in [
                 ("query", format!("time={at}"), [at, at, 1]),
                 (
                     "query_range",
                     format!("start={start}&end={end}&step={}ms", step / 1_000_000),
-                    [start, end, step],
+                    [aligned(start), aligned(end), step],
                 ),
             ] {
                 let answer = ask(service, path, query, &more).await;
