@@ -66,7 +66,8 @@ describe("reading as Loki", () => {
       assert.deepEqual([data.resultType, data.result], ["vector", [{ metric: {}, value: [1700000000, "2"] }]]);
       const counts = await get(t, url("query", { query: `sum by (level) (count_over_time(${SELECTOR}[1h]))`, time: at(-5) }));
       assert.deepEqual(counts.data.result.map(({ metric, value }) => [metric.level, value[1]]), [["error", "30"], ["info", "30"]]);
-      const volume = await get(t, url("query_range", range('sum by (level, detected_level) (count_over_time({service_name=~".+"} | drop __error__ [1h]))', { start: at(0), end: at(0), step: "1h" })));
+      const hour = `${(NOW / (3_600n * SECOND) + 1n) * 3_600n * SECOND}`;
+      const volume = await get(t, url("query_range", range('sum by (level, detected_level) (count_over_time({service_name=~".+"} | drop __error__ [2h]))', { start: hour, end: hour, step: "1h" })));
       assert.deepEqual(volume.data.result.map(({ metric, values }) => [metric.level, metric.detected_level, values[0][1]]), [["error", "error", "30"], ["info", "info", "30"], ["warn", "warn", "3"]]);
       const took = await get(t, url("query", { query: `max_over_time(${SELECTOR} | json | __error__="" | unwrap duration(took) [1h]) by (pod)`, time: at(-5) }));
       assert.deepEqual(took.data.result.map(({ metric, value }) => [metric.pod, Number(value[1])]), [["p-0", 0.054], ["p-1", 0.057]]);
@@ -100,7 +101,8 @@ describe("reading as Loki", () => {
       assert.deepEqual([over.resultType, over.result.length, over.result[0].values.length > 1], ["matrix", 2, true]);
       const patterns = (await get(t, url("patterns", { ...window, query: SELECTOR }))).data;
       assert.ok(!patterns.some(({ pattern }) => pattern.startsWith("session")), JSON.stringify(patterns));
-      assert.ok(patterns.some(({ pattern, samples }) => pattern.includes("<_>") && samples[0][1] > 10), JSON.stringify(patterns));
+      const total = (samples) => samples.reduce((sum, [, count]) => sum + count, 0);
+      assert.ok(patterns.some(({ pattern, samples }) => pattern.includes("<_>") && total(samples) > 10), JSON.stringify(patterns));
     });
   }
 
@@ -181,7 +183,7 @@ describe("reading as Loki", () => {
 
     for (const how of ["closed", "torn"]) {
       test(`nobody looks any more for a connection that was ${how}`, async () => {
-        const { id, key } = await makeKey(t, { role: "developer" });
+        const { id, key } = await makeKey(t, { role: "operator" });
         const query = encodeURIComponent('{service_name="shop"}');
         const { hostname, port } = new URL(t.url);
         const socket = connect(Number(port), hostname);
