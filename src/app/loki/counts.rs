@@ -14,7 +14,7 @@ use crate::{
             eval::{EvalError, Times},
             pipeline::Entry,
         },
-        loki::{DETECTED_LEVEL, ENVIRONMENT, LEVEL, PUSHED, SERVICE, Selection, source},
+        loki::{DETECTED_LEVEL, ENVIRONMENT, LEVEL, PUSHED, SERVICE, Selection, is_own_field, source},
         query::{
             Expr, Filter, TimeRange,
             stat::{By, Key, Measure, State},
@@ -224,6 +224,7 @@ fn fields_of(label: &str) -> Vec<String> {
         DETECTED_LEVEL => return vec!["level".to_owned()],
         LEVEL => "level",
         ENVIRONMENT => "environment",
+        label if is_own_field(label) => label,
         label => return vec![source(label), PUSHED.to_owned()],
     };
     vec![source(label), PUSHED.to_owned(), native.to_owned(), format!("metadata.{label}")]
@@ -239,10 +240,13 @@ fn value_of(label: &str, keys: &[&Key]) -> Option<String> {
     match (label, keys) {
         (DETECTED_LEVEL, [level]) => of_level(level),
         (SERVICE, [service]) => text(service),
-        // Of what was not pushed a field of another name may be that label.
-        (_, [_, Key::Absent] | [_, Key::Absent, _, Key::Json(_)]) => None,
+        // Of what was not pushed a field of another name may be that label, or a list, which would be counted by each
+        // of what is in it.
+        (_, [_, Key::Absent]) | (LEVEL | ENVIRONMENT, [_, Key::Absent, _, Key::Json(_)]) => None,
         (LEVEL, [_, Key::Absent, native, _]) => of_level(native),
-        (_, [_, Key::Absent, native, _]) => Some(text(native).unwrap_or_default()),
+        (ENVIRONMENT, [_, Key::Absent, native, _]) => Some(text(native).unwrap_or_default()),
+        (_, [_, Key::Absent, Key::Absent, Key::Absent]) => Some(String::new()),
+        (_, [_, Key::Absent, native, _]) => text(native),
         (_, [Key::Absent, _, _, Key::Absent]) => Some(String::new()),
         (_, [of_label, _] | [of_label, _, _, _]) => text(of_label),
         _ => None,

@@ -12,7 +12,10 @@ use super::{DETECTED_LEVEL, ENVIRONMENT, LEVEL, SERVICE};
 use crate::engine::{
     block::Corrupt,
     logql::pipeline::{Entry, label_name},
-    record::{model::Level, timestamp::Timestamp},
+    record::{
+        model::{Level, Record},
+        timestamp::Timestamp,
+    },
 };
 
 /// Fields that are the line itself, its time or its labels, or of no use to a reader of lines.
@@ -29,6 +32,12 @@ const NOT_METADATA: [&str; 11] = [
     "pattern_id",
     "sample_rate",
 ];
+
+/// Whether a record that was not pushed has its field of this name for a label, if it has one value.
+pub fn is_own_field(label: &str) -> bool {
+    let is_plain = label != "tags" && !label.contains('_');
+    is_plain && Record::FIELDS.contains(&label) && !NOT_METADATA.contains(&label)
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {

@@ -12,7 +12,7 @@ mod select;
 mod tests;
 
 pub use detect::{Detected, Detector, Kind};
-pub use line::Line;
+pub use line::{Line, is_own_field};
 pub use select::{Selection, source};
 
 /// The labels of records that were not pushed as Loki's.

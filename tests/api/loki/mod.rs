@@ -362,6 +362,66 @@ async fn what_was_not_pushed_is_of_the_stream_of_its_service_alone() {
 }
 
 #[tokio::test]
+async fn groups_are_the_same_whether_counted_or_looked_at() {
+    let service = Service::new();
+    let values = [
+        json!("eu"),
+        json!(7),
+        json!(1.5),
+        json!(true),
+        json!(""),
+        json!(null),
+        json!(["a", 1]),
+        json!("x\"y"),
+    ];
+    let mut records = Vec::new();
+    for (n, value) in (0..).zip(values.iter().chain(&values)) {
+        let mut record = log_at("api", "a line", NOW_MS - 60_000 + n);
+        record["metadata"] = json!({ "region": value, "n": n % 3, "status": value });
+        if n % 2 == 0 {
+            record["component"] = json!(format!("c{}", n % 4));
+            record["status"] = json!(200 + n % 4);
+        } else {
+            record["metadata"]["component"] = json!("sent");
+        }
+        records.push(record);
+    }
+    service.store_all(&records).await;
+    let at = (NOW_MS - 30_000) * 1_000_000;
+    let stream = json!({ "app": "shop", "region": "us", "component": "p" });
+    let values = json!([[at.to_string(), "a line", { "n": "5" }], [(at + 1).to_string(), "a line"]]);
+    let streams = json!([{ "stream": stream, "values": values }, { "stream": { "app": "shop" }, "values": [[(at + 2).to_string(), "a line"]] }]);
+    assert_eq!(service.post("/loki/api/v1/push", &json!({ "streams": streams })).await.status, 204);
+    let mut object = log_at("web", "a line", NOW_MS - 60_000);
+    object["metadata"] = json!({ "region": { "name": "eu" } });
+    for state in ["not flushed", "flushed", "with an object"] {
+        if state == "flushed" {
+            service.flush().await;
+        }
+        if state == "with an object" {
+            service.store(&object).await;
+        }
+        for label in ["region", "component", "status", "n", "level", "environment", "endpoint", "nothing"] {
+            let query = |stages| {
+                format!(
+                    r#"sum by ({label}) (count_over_time({{service_name=~".+"}} |= "line" {stages} [1h]))"#
+                )
+            };
+            let counted = ask(&service, "query", &query(""), "").await.ok();
+            let looked_at = ask(&service, "query", &query("| label_format looked_at=`yes`"), "").await.ok();
+            let sorted = |answer: &Value| {
+                let groups = answer["data"]["result"].as_array().unwrap().iter();
+                let mut groups: Vec<String> =
+                    groups.map(|one| format!("{} {}", one["metric"], one["value"][1])).collect();
+                groups.sort();
+                groups
+            };
+            assert_eq!(sorted(&counted), sorted(&looked_at), "{label}, {state}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn lines_that_stages_make_long_are_bounded() {
     let service = Service::new();
     service.store(&log_at("api", "m", NOW_MS - 60_000)).await;
