@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{App, Error, access, accounts};
+use super::{App, Error, access, accounts, patterns};
 use crate::engine::{
     account::{Account, Refused, TokenKey},
     pipeline::{Pipeline, Settings, settings},
@@ -11,10 +11,18 @@ use crate::engine::{
 
 /// What records of this tenant pass. What cannot be known is an error: nothing is stored that should have been redacted.
 pub async fn of(app: &App, tenant: &Tenant) -> Result<Arc<Pipeline>, Error> {
-    match access::account(app, tenant).await? {
-        Some(known) => known.pipeline(),
-        None => app.access.default_pipeline(),
+    let pipeline = match access::account(app, tenant).await? {
+        Some(known) => known.pipeline()?,
+        None => app.access.default_pipeline()?,
+    };
+    if !pipeline.asks_for_patterns {
+        return Ok(pipeline);
     }
+    // A pattern goes by the ids of all forms that lead to it. Without the catalog by its own.
+    Ok(match patterns::of(app, tenant).await {
+        Ok(patterns) => Arc::new(pipeline.with_rules(|expr| patterns.widened(expr))),
+        Err(_) => pipeline,
+    })
 }
 
 /// The settings compiled, with the key of the account that they are of.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    App, Error, Reader, pipelines,
+    App, Error, Reader, patterns, pipelines,
     search::{self, Search},
 };
 use crate::engine::{
@@ -117,6 +117,8 @@ pub async fn test(app: &App, reader: &Reader, rule: Rule, last: usize) -> Result
     let rules = Rules::only(&rule).map_err(|refused| {
         Error::invalid("invalid_value", &format!("rule.{}", refused.field), refused.message)
     })?;
+    let patterns = patterns::of(app, reader.tenant()).await?;
+    let rules = rules.with(|expr| patterns.widened(expr));
     let pipeline = pipelines::of(app, reader.tenant()).await?;
     let mut rows = Vec::new();
     let mut bytes = 0;

@@ -413,6 +413,45 @@ async fn what_has_no_trace_is_sampled_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_rule_samples_a_pattern_with_all_that_leads_to_it() {
+    let service = unlimited();
+    let say =
+        |name: &str| json!({"service": "auth", "message": format!("session opened for user {name} by root")});
+    let users = ["ann", "bob", "cid", "dan", "eve"];
+    // Its first message has an id that is not the pattern's.
+    service.store_all(&[say("ann")]).await;
+    service.flush().await;
+    service.store_all(&users.map(say)).await;
+    service.flush().await;
+    service.world.turn_clock(61_000);
+    let rows = service.get("/api/v1/logs").await.ok();
+    let id = rows["data"][0]["pattern_id"].as_str().unwrap().to_owned();
+    assert!(rows["data"].as_array().unwrap().iter().all(|row| row["pattern_id"] == id), "{rows}");
+
+    let rule = json!({"name": "noise", "when": format!("pattern_id:{id} AND NOT level:error"), "then": [{"action": "drop"}]});
+    let tried = service.post("/admin/rules/test", &json!({"rule": rule})).await.ok();
+    assert_eq!((&tried["tested"], &tried["held"]), (&json!(6), &json!(6)), "{tried}");
+    service.post("/admin/rules", &rule).await.ok();
+    let other = |more: &str| json!({"service": "auth", "message": format!("door opened by root{more}")});
+    let mut error = say("ann");
+    error["level"] = json!("ERROR");
+    // An address sends a record the long way.
+    let long = json!({"service": "auth", "message": "session opened for user eve by root", "note": "ann@home.example"});
+    let mut sent: Vec<Value> = users.map(say).to_vec();
+    sent.extend([long, other(""), other(" ann@home.example"), error]);
+    let answer = service.post("/api/v1/logs/batch", &json!(sent)).await.ok();
+    assert_eq!((&answer["accepted"], &answer["dropped"]), (&json!(3), &json!(6)), "{answer}");
+
+    let rule = json!({"name": "noise", "when": format!("pattern_id:{id}"), "then": [{"action": "sample", "one_in": 10}]});
+    service.put("/admin/rules/noise", &rule).await.ok();
+    let sent: Vec<Value> = (0..1_000).map(|n| say(users[n % 5])).collect();
+    let kept = service.post("/api/v1/logs/batch", &json!(sent)).await.ok()["accepted"].as_u64().unwrap();
+    assert!((60..140).contains(&kept), "{kept} of 1,000");
+    let found = service.get(&format!("/api/v1/stats?q=pattern_id:{id}+level:info")).await.ok();
+    assert_eq!(found["data"][0]["count"], kept * 10 + 6);
+}
+
+#[tokio::test]
 async fn a_policy_for_a_field_reaches_what_the_service_adds() {
     let service = unlimited();
     let policy = json!({"fields": {"metadata.path": "drop", "metadata.*": "mask"}});

@@ -185,6 +185,17 @@ describe("rules", () => {
     assert.deepEqual([tried.body.held, tried.body.actions], [1, { drop: 1 }]);
   });
 
+  test("drop a pattern by its id", async () => {
+    const say = (message, more = {}) => ({ service: "patterned", message, ...more });
+    await store(t, [1, 2, 3].map((n) => say(`cache miss for key ${n} after ${n * 7} ms`)));
+    await flush(t);
+    const [{ pattern_id }] = (await get(t, "/analytics/patterns?service=patterned")).data;
+    assert.equal((await send(t, "POST", "/admin/rules", { name: "missed", when: `pattern_id:${pattern_id}`, then: [{ action: "drop" }] })).status, 201);
+    const { body } = await call(t, "/api/v1/logs/batch", { json: [say("cache miss for key 9 after 1 ms"), say("cache hit for key 9"), say("cache miss for key 8 after 2 ms", { note: "ann@home.example" })] });
+    assert.deepEqual([body.accepted, body.dropped], [1, 2]);
+    assert.equal((await send(t, "DELETE", "/admin/rules/missed")).status, 200);
+  });
+
   test("see attacks and many failed logins, and tell of them once", async () => {
     const line = (path, agent) => `203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET ${path} HTTP/1.1" 200 2326 "-" "${agent}"`;
     const agent = "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/130.0";

@@ -101,17 +101,11 @@ impl About<'_> {
         id: Uuid,
         context: &Context<'_>,
         count: &mut Count<'_>,
-        buffer: &mut FormBuf,
     ) -> Result<(Record, Passed), Rejection> {
         let mut record = normalise::normalise(raw, id, context)?;
         self.check_service(&record.service)?;
         let passed = match self.pipeline {
-            Some(pipeline) => {
-                let passed = pipeline.pass(&mut record, self.options(), count)?;
-                form(&record.message, buffer);
-                record.fields.pattern_id = Some(buffer.id());
-                passed
-            }
+            Some(pipeline) => pipeline.pass(&mut record, self.options(), count)?,
             None => Passed::untouched(Class::Standard),
         };
         Ok((record, passed))
@@ -185,7 +179,7 @@ impl Encoding<'_> {
         };
         // Its place in the request and not the number it would get: what is sampled by its id must not all have one id.
         let own = nth_id(self.about.first_id, index);
-        let passed = raw.and_then(|raw| self.about.pass(raw, own, self.context, count, &mut self.form));
+        let passed = raw.and_then(|raw| self.about.pass(raw, own, self.context, count));
         match passed
             .map(|(record, passed)| (Record { id: if passed.dropped { own } else { id }, ..record }, passed))
         {
@@ -284,7 +278,7 @@ pub(super) fn dry_run<'a>(
     count: &mut Count<'_>,
 ) -> Result<Vec<Dry>, Error> {
     with_context(about, |context| {
-        let (mut all, mut buffer) = (Vec::new(), FormBuf::default());
+        let mut all = Vec::new();
         for (index, raw) in raw.into_iter().enumerate() {
             let id = nth_id(about.first_id, index);
             let raw = match raw {
@@ -292,7 +286,7 @@ pub(super) fn dry_run<'a>(
                 Ok(Raw::Parsed(raw)) => Ok(raw),
                 Err(rejection) => Err(rejection),
             };
-            let passed = raw.and_then(|raw| about.pass(raw, id, context, count, &mut buffer));
+            let passed = raw.and_then(|raw| about.pass(raw, id, context, count));
             let placed = passed.and_then(|(record, passed)| {
                 let place = about.place(passed.class, &record.service, record.timestamp)?;
                 let row = serde_json::to_vec(&record).unwrap_or_default();

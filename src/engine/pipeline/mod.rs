@@ -9,7 +9,7 @@ mod client;
 mod events;
 pub mod settings;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde_json::Value;
 
@@ -20,6 +20,8 @@ pub use settings::Settings;
 
 use crate::engine::{
     attack, enrich,
+    pattern::{FormBuf, PatternId, form},
+    query::Expr,
     record::{
         model::{Level, Record, Status},
         normalise::add_metadata,
@@ -30,6 +32,9 @@ use crate::engine::{
     retention::{Class, Retention},
     triage::{Counted, Fired, Login, Observation, Rules, Triaged},
 };
+
+/// The field by which rules ask for a pattern.
+const PATTERN_ID: &str = "pattern_id";
 
 /// The tag of a failed login; the rules that count them ask for it.
 const AUTH_FAILURE: &str = "auth:failure";
@@ -42,10 +47,12 @@ const MAX_SEARCHED: usize = 200;
 
 /// A tenant's settings, compiled.
 pub struct Pipeline {
-    redactor: Redactor,
+    redactor: Arc<Redactor>,
     /// A policy that names fields is for the long way: what is added to a record is a field too.
     names_fields: bool,
     rules: Rules,
+    /// Some rule asks for the pattern of a message.
+    pub asks_for_patterns: bool,
     pub retention: Retention,
 }
 
@@ -121,12 +128,25 @@ impl Pipeline {
     /// `key` is what a tenant's tokens are made with.
     pub fn new(settings: &Settings, key: [u8; 32]) -> Result<Self, settings::Refused> {
         settings.check()?;
+        let rules = Rules::new(&settings.rules)?;
         Ok(Self {
-            redactor: Redactor::new(&settings.redaction, key)?,
+            redactor: Arc::new(Redactor::new(&settings.redaction, key)?),
             names_fields: !settings.redaction.fields.is_empty(),
-            rules: Rules::new(&settings.rules)?,
+            asks_for_patterns: rules.ask_for(PATTERN_ID),
+            rules,
             retention: settings.retention.clone(),
         })
+    }
+
+    /// The same with other expressions in its rules.
+    #[must_use]
+    pub fn with_rules(&self, expr: impl Fn(&Expr) -> Expr) -> Self {
+        Self {
+            redactor: self.redactor.clone(),
+            rules: self.rules.with(expr),
+            retention: self.retention.clone(),
+            ..*self
+        }
     }
 
     pub fn redactor(&self) -> &Redactor {
@@ -177,8 +197,10 @@ impl Pipeline {
                 .as_str(),
             ),
         };
+        let pattern = self.asks_for_patterns.then(|| pattern_of(&message).to_string());
         let known = |name: &str| {
             Some(match name {
+                PATTERN_ID => pattern.as_deref(),
                 "service" => Some(plain.service()),
                 "level" => Some(known_level.as_str()),
                 "message" => Some(&*message),
@@ -228,6 +250,7 @@ impl Pipeline {
             let category = category_of(record, !attacks.is_empty());
             record.fields.category = Some(category.as_str().to_owned());
         }
+        record.fields.pattern_id = Some(pattern_of(&record.message));
         let triaged = self.rules.triage(record, login.as_ref(), count).map_err(|corrupt| {
             Rejection::new(Rejection::TRIAGE_FAILED, format!("rules cannot read it: {corrupt}"))
         })?;
@@ -261,6 +284,12 @@ impl Pipeline {
     fn shown(&self, field: &str, text: &str) -> Option<String> {
         self.redactor.text(field, text, &mut Vec::new()).ok().flatten().map(Cow::into_owned)
     }
+}
+
+fn pattern_of(message: &str) -> PatternId {
+    let mut buffer = FormBuf::default();
+    form(message, &mut buffer);
+    buffer.id()
 }
 
 /// Whether a text cannot be written in quotes as it is.

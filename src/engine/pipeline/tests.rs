@@ -54,7 +54,9 @@ fn is_plain(pipeline: &Pipeline, json: &str, options: Options<'_>) -> bool {
     let Some(way) = pipeline.plain(&plain, options) else { return false };
     let mut row = Vec::new();
     let mut written = None;
-    context(|context| written = plain.write(Uuid::from_u128(7), context, &way.additions(), &mut row));
+    let pattern = plain.text("message").map(|message| pattern_of(&message));
+    let added = Additions { pattern, ..way.additions() };
+    context(|context| written = plain.write(Uuid::from_u128(7), context, &added, &mut row));
     if written.is_none() {
         return false;
     }

@@ -25,7 +25,7 @@ const MAX_KEY: usize = 120;
 #[derive(Debug)]
 pub struct Rules(Vec<Compiled>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Compiled {
     rule: Rule,
     expr: Expr,
@@ -148,6 +148,17 @@ impl Rules {
         let mut all = Self::new(std::slice::from_ref(rule))?;
         all.0.retain(|one| one.rule.name == rule.name);
         Ok(all)
+    }
+
+    /// Whether one of them asks for a field.
+    pub fn ask_for(&self, name: &str) -> bool {
+        self.0.iter().any(|one| one.expr.fields().named.contains(name))
+    }
+
+    /// The same with other expressions.
+    #[must_use]
+    pub fn with(&self, expr: impl Fn(&Expr) -> Expr) -> Self {
+        Self(self.0.iter().map(|one| Compiled { expr: expr(&one.expr), ..one.clone() }).collect())
     }
 
     /// Whether one of them may hold for a record of which only this is known.
