@@ -4,7 +4,7 @@ use crate::engine::record::timestamp::Timestamp;
 
 /// `2026-11-20T06:00:00Z`.
 pub(super) fn write(ms: i64) -> String {
-    Timestamp::from_ms(ms - ms.rem_euclid(1000)).to_string()
+    Timestamp::from_ms(ms.div_euclid(1000).saturating_mul(1000)).to_string()
 }
 
 /// In ms: a date and a time of day, whose seconds may be missing. A zone may be named as well, and what is below a
@@ -49,6 +49,7 @@ mod tests {
             assert_eq!(read(text), wanted, "{text}");
         }
         assert_eq!(write(1_715_781_765_999), "2024-05-15T14:02:45Z");
+        assert_eq!(write(i64::MIN), "1970-01-01T00:00:00Z");
         for ms in [0, 951_782_400_000, 4_107_542_399_000, 9_214_646_400_000 - 1000] {
             assert_eq!(read(&write(ms)), Some(ms));
         }
