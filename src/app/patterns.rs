@@ -9,7 +9,7 @@ use std::{
 use super::{App, Error};
 use crate::{
     engine::{
-        pattern::{FormBuf, Limits, Miners, Own, PatternId, Template, form},
+        pattern::{FormBuf, Limits, Miners, Own, PATTERN_ID, PatternId, Template, form},
         query::{Expr, Field, Match, Test},
         record::row::RowHead,
         shard::mine,
@@ -17,9 +17,6 @@ use crate::{
     },
     ports::patterns::KnownPattern,
 };
-
-/// The field that rows have their pattern's id in.
-pub const PATTERN_ID: &str = "pattern_id";
 
 /// What the catalog says is taken for true for so long.
 const FRESH_MS: u64 = 60_000;

@@ -5,11 +5,12 @@ use std::ops::Deref;
 
 use super::{
     App, Error,
-    patterns::{self, PATTERN_ID, Patterns},
+    patterns::{self, Patterns},
 };
 use crate::engine::{
     auth::{Permission, Principal, permission::SECURITY},
     block::Corrupt,
+    pattern::PATTERN_ID,
     pipeline,
     query::{Expr, Field, Filter, Match, Test, TimeRange},
     record::{row::RowHead, timestamp::Timestamp},

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::engine::{
     account::{Refused, Why},
+    pattern::PATTERN_ID,
     pipeline::Settings,
     query::{Cursor, Filter, Order},
     record::{model::Record, timestamp::Timestamp},
@@ -117,8 +118,12 @@ pub async fn test(app: &App, reader: &Reader, rule: Rule, last: usize) -> Result
     let rules = Rules::only(&rule).map_err(|refused| {
         Error::invalid("invalid_value", &format!("rule.{}", refused.field), refused.message)
     })?;
-    let patterns = patterns::of(app, reader.tenant()).await?;
-    let rules = rules.with(|expr| patterns.widened(expr));
+    let rules = if rules.ask_for(PATTERN_ID) {
+        let patterns = patterns::of(app, reader.tenant()).await?;
+        rules.with(|expr| patterns.widened(expr))
+    } else {
+        rules
+    };
     let pipeline = pipelines::of(app, reader.tenant()).await?;
     let mut rows = Vec::new();
     let mut bytes = 0;

@@ -40,6 +40,9 @@ pub use miners::{Miners, ServiceNews};
 pub use own::{Own, State};
 pub use template::Template;
 
+/// The field that rows have their pattern's id in.
+pub const PATTERN_ID: &str = "pattern_id";
+
 /// The name of a form or of a pattern: the hash of its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PatternId(pub u64);

@@ -20,7 +20,7 @@ pub use settings::Settings;
 
 use crate::engine::{
     attack, enrich,
-    pattern::{FormBuf, PatternId, form},
+    pattern::{FormBuf, PATTERN_ID, PatternId, form},
     query::Expr,
     record::{
         model::{Level, Record, Status},
@@ -32,9 +32,6 @@ use crate::engine::{
     retention::{Class, Retention},
     triage::{Counted, Fired, Login, Observation, Rules, Triaged},
 };
-
-/// The field by which rules ask for a pattern.
-const PATTERN_ID: &str = "pattern_id";
 
 /// The tag of a failed login; the rules that count them ask for it.
 const AUTH_FAILURE: &str = "auth:failure";
