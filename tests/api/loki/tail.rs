@@ -195,6 +195,28 @@ async fn a_masked_reader_follows_what_it_may_see() {
 }
 
 #[tokio::test]
+async fn it_asks_for_no_more_than_a_request_may() {
+    for query in [ALL.to_owned(), format!("{ALL} |= \"needle\"")] {
+        let service = Service::with(&[("MAX_SUBREQUESTS", "200")]);
+        for n in 0..12 {
+            service.store(&log_at("api", &format!("needle {n}"), NOW_MS - 60_000 + n)).await;
+            service.flush().await;
+        }
+        let asked = || -> u64 {
+            let catalog = ["spooled", "segments", "segments_as_of"].map(|verb| format!("catalog.{verb}"));
+            let partitions = ["overlapping", "headers", "candidates", "candidates_behind"];
+            let partitions = partitions.map(|verb| format!("partitions.{verb}"));
+            let others = ["shards.unflushed", "objects.get", "objects.get_range"].map(str::to_owned);
+            catalog.iter().chain(&partitions).chain(&others).map(|verb| service.world.calls(verb)).sum()
+        };
+        let before = asked();
+        assert_eq!(Tail::of(&service, "key", &query, "").await.end().await, None);
+        let asked = asked() - before;
+        assert!((150..=200).contains(&asked), "{query}: {asked}");
+    }
+}
+
+#[tokio::test]
 async fn it_ends_with_what_a_request_may_ask_for_and_with_its_key() {
     let service = Service::with(&[("MAX_SUBREQUESTS", "100")]);
     let tail = Tail::of(&service, "key", ALL, "").await;
