@@ -9,25 +9,16 @@ const HOUR_MS = 60 * 60 * 1000;
 /** Only finished hours and days are compacted: by then all of these are. */
 const AHEAD_MS = 26 * HOUR_MS;
 const MOST_ROUNDS = 48;
+const OFF = { "/admin/pipeline": { enrichment: false, attacks: false, patterns: false }, "/admin/redaction": { enabled: false } };
 
 export async function measureIngest(server, logs, { gzip, zstd, d1Rows, victoriaLogs }) {
   const { facts } = logs;
   const client = server.client();
   const before = await counters(client);
-  const [idle, started] = [server.memory()?.now, performance.now()];
-  server.forgetPeak();
-  const ingest = await cpuOf(server, async () => {
-    const accepted = await ingestAll(server, logs);
-    if (accepted !== facts.lines) throw new Error(`${accepted} of ${facts.lines} logs were accepted`);
-    await flush(client);
-  });
-  const [seconds, peak] = [(performance.now() - started) / 1000, server.memory()?.peak];
-  let rounds;
-  const compaction = await cpuOf(server, async () => (rounds = await compact(server)));
+  const took = await fill(server, logs);
   const counts = grown(before, await counters(client));
   client.close();
 
-  const million = (value) => (value === undefined ? undefined : (value * 1e6) / facts.lines);
   const spent = cost(counts, { logs: facts.lines, requests: facts.batches });
   const stored = await storedBytes(server.timberline);
   return [
@@ -35,14 +26,7 @@ export async function measureIngest(server, logs, { gzip, zstd, d1Rows, victoria
       against: [{ name: "gzip -6 of each batch", value: gzip?.bytesALine }, { name: "zstd of the file", value: zstd?.bytesALine }, ...others("bytesALine")],
       note: `${stored.objects} objects under logs/ and index/, without those noted for removal`,
     }),
-    row("ingest", "CPU of a million lines, flush included", [{ value: million(ingest), unit: "s", most: 12 }], {
-      against: [{ name: "gzip -6", value: gzip?.cpuAMillion }, ...others("cpuAMillion")],
-      note: `batches of 1,000, ${CONNECTIONS} at a time: ${Math.round(facts.lines / seconds).toLocaleString("en")} lines/s, workerd's peak ${mb(peak)} (${mb(idle)} idle)`,
-    }),
-    row("ingest", "CPU of compacting a million lines", [{ value: million(compaction), unit: "s", most: 8 }], {
-      missing: rounds === 0 ? "not there" : "",
-      note: rounds === 0 ? "the cron changed nothing" : `${rounds} runs of the cron`,
-    }),
+    ...cpuRows("", took, {}, [{ name: "gzip -6", value: gzip?.cpuAMillion }, ...others("cpuAMillion")]),
     row("ingest", "counted cost of a million lines", [{ value: spent.counted, unit: "$", most: 0.005 }], {
       against: [{ name: "a D1 row a log", value: d1Rows?.costAMillion }],
       note: `${counted(counts)}; requests apart: $${spent.requests.toFixed(4)}`,
@@ -52,6 +36,51 @@ export async function measureIngest(server, logs, { gzip, zstd, d1Rows, victoria
   function others(figure) {
     return [{ name: "a D1 row a log", value: d1Rows?.[figure] }, { name: "VictoriaLogs", value: victoriaLogs?.[figure] }];
   }
+}
+
+/** The same through a pipeline whose steps are all off: what storing alone takes. */
+export async function measureRaw(server, logs, { gzip, victoriaLogs }) {
+  const client = server.client();
+  for (const [path, off] of Object.entries(OFF)) {
+    const { status, text } = await client.send(path, { method: "PUT", body: JSON.stringify(off), type: "application/json" });
+    if (status !== 200) throw new Error(`${path} was answered with ${status}: ${text.slice(0, 300)}`);
+  }
+  client.close();
+  const took = await fill(server, logs);
+  const against = [{ name: "gzip -6", value: gzip?.cpuAMillion }, { name: "VictoriaLogs", value: victoriaLogs?.cpuAMillion }];
+  return cpuRows(", pipeline off", took, { ingest: 12, compaction: 8 }, against);
+}
+
+function cpuRows(how, { ingest, compaction, seconds, idle, peak, rounds, lines }, most, against) {
+  const million = (value) => (value === undefined ? undefined : (value * 1e6) / lines);
+  return [
+    row("ingest", `CPU of a million lines, flush included${how}`, [{ value: million(ingest), unit: "s", most: most.ingest }], {
+      against,
+      note: `batches of 1,000, ${CONNECTIONS} at a time: ${Math.round(lines / seconds).toLocaleString("en")} lines/s, workerd's peak ${mb(peak)} (${mb(idle)} idle)`,
+    }),
+    row("ingest", `CPU of compacting a million lines${how}`, [{ value: million(compaction), unit: "s", most: most.compaction }], {
+      missing: rounds === 0 ? "not there" : "",
+      note: rounds === 0 ? "the cron changed nothing" : `${rounds} runs of the cron`,
+    }),
+  ];
+}
+
+/** Sends everything, flushes and compacts it. */
+async function fill(server, logs) {
+  const { lines } = logs.facts;
+  const client = server.client();
+  const [idle, started] = [server.memory()?.now, performance.now()];
+  server.forgetPeak();
+  const ingest = await cpuOf(server, async () => {
+    const accepted = await ingestAll(server, logs);
+    if (accepted !== lines) throw new Error(`${accepted} of ${lines} logs were accepted`);
+    await flush(client);
+  });
+  const [seconds, peak] = [(performance.now() - started) / 1000, server.memory()?.peak];
+  client.close();
+  let rounds;
+  const compaction = await cpuOf(server, async () => (rounds = await compact(server)));
+  return { lines, ingest, compaction, seconds, idle, peak, rounds };
 }
 
 /** What the server used for `work`, in CPU seconds. */

@@ -8,7 +8,7 @@ import { environment } from "./environment.mjs";
 import { measureExport } from "./export.mjs";
 import { measureFresh } from "./fresh.mjs";
 import { generate } from "./generate.mjs";
-import { measureIngest } from "./ingest.mjs";
+import { measureIngest, measureRaw } from "./ingest.mjs";
 import { Logs } from "./logs.mjs";
 import { measureLone } from "./lone.mjs";
 import { measureProtocols } from "./protocols.mjs";
@@ -48,24 +48,31 @@ async function measure({ only, referenceLines }, logs) {
   const references = wants("references") ? await measureReferences(logs, referenceLines) : {};
   const rows = wants("engine") ? await step("the engine alone", "in wasm", async () => measureEngine(logs)) : [];
   if (wants("ingest", "query", "export", "fresh")) rows.push(...(await measureLoaded(wants, logs, references)));
+  if (wants("raw")) rows.push(...(await step("ingest with the pipeline off", `${logs.facts.lines} lines`, () => measureOn(work, (server) => measureRaw(server, logs, references)))));
   if (wants("lone")) rows.push(...(await step("lone logs", "a minute", () => measureLone(work, logs))));
   if (wants("protocols")) rows.push(...(await step("protocols", "in turns", () => measureProtocols(work, logs))));
   return rows;
 }
 
-/** What is measured on one server that holds all the logs. */
-async function measureLoaded(wants, logs, references) {
+async function measureOn(work, measure) {
   const server = await startServer(work);
   try {
+    return await measure(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** What is measured on one server that holds all the logs. */
+function measureLoaded(wants, logs, references) {
+  return measureOn(work, async (server) => {
     const rows = await step("ingest, flush, compaction", `${logs.facts.lines} lines`, () => measureIngest(server, logs, references));
     if (!wants("ingest")) rows.length = 0;
     if (wants("query")) rows.push(...(await step("queries", "each on a server just started", () => measureQueries(server, logs, references))));
     if (wants("export")) rows.push(...(await step("export", "everything, as NDJSON", () => measureExport(server, logs))));
     if (wants("fresh")) rows.push(...(await step("fresh logs", "searched for at once", () => measureFresh(server))));
     return rows;
-  } finally {
-    await server.stop();
-  }
+  });
 }
 
 /** What the same logs cost elsewhere, by the reference's name. One that is not there is undefined. */

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { StepError } from "../scripts/run.mjs";
 
 /** The parts of a run, in their order. */
-export const PARTS = ["engine", "ingest", "query", "export", "fresh", "lone", "protocols", "references"];
+export const PARTS = ["engine", "ingest", "raw", "query", "export", "fresh", "lone", "protocols", "references"];
 
 const USAGE = `npm run bench -- [options]
   --lines 1000000            how many logs

@@ -7,16 +7,20 @@ import { startTimberline } from "../tests/e2e/harness.mjs";
 import { Client } from "./client.mjs";
 import { cpuSeconds, forgetPeak, memory, workerds } from "./process.mjs";
 
+/** A socket of the Worker's own: the one in front of all Workers of a Miniflare has a Worker of its own, which takes as long as a small request. */
+const DIRECT = { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] };
+
 /** Timberline, its state in a folder of its own below `work`. */
 export async function startServer(work) {
   const state = mkdtempSync(join(work, "state-"));
-  const timberline = await startTimberline({ persist: state });
+  const timberline = await startTimberline({ persist: state, worker: DIRECT });
+  const url = await timberline.mf.unsafeGetDirectURL("timberline");
   return {
     ...usage(),
     timberline,
-    url: timberline.url,
+    url,
     key: timberline.key,
-    client: () => new Client(timberline.url, timberline.key),
+    client: () => new Client(url, timberline.key),
     /** Begins anew with what is on disk and with nothing in memory. */
     restart: () => timberline.crash(),
     async stop() {
@@ -36,10 +40,11 @@ export async function startReference(work, script, { d1 = false } = {}) {
       cf: false,
       resourcePersistencePath: state,
       log: new Log(LogLevel.ERROR),
-      workers: [{ name: "reference", compatibilityDate: "2026-11-01", modules: true, script: readFileSync(script, "utf8"), ...(d1 ? { d1Databases: { DB: "reference" } } : {}) }],
+      workers: [{ name: "reference", compatibilityDate: "2026-11-01", modules: true, script: readFileSync(script, "utf8"), ...DIRECT, ...(d1 ? { d1Databases: { DB: "reference" } } : {}) }],
     }),
   );
-  const url = await mf.ready;
+  await mf.ready;
+  const url = await mf.unsafeGetDirectURL("reference");
   return {
     ...usage(),
     url,

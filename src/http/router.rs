@@ -196,6 +196,8 @@ fn of_the_service() -> Vec<Route> {
         route(GET, "/admin/self-healing", ReadService, ops::state),
         route(POST, "/admin/self-healing/actions", ActOnService, ops::act),
         route(GET, "/admin/audit", ReadAudit, admin::audit::list),
+        route(GET, "/admin/pipeline", ReadConfig, admin::pipeline::get),
+        route(PUT, "/admin/pipeline", WriteConfig, admin::pipeline::put),
         route(GET, "/admin/redaction", ReadConfig, admin::redaction::get),
         route(PUT, "/admin/redaction", WriteConfig, admin::redaction::put),
         route(POST, "/admin/redaction/preview", ReadConfig, admin::redaction::preview),

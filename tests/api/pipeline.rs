@@ -75,6 +75,29 @@ async fn what_is_stored_is_what_a_dry_run_shows() {
 }
 
 #[tokio::test]
+async fn steps_are_switched_off_and_on_again() {
+    let service = unlimited();
+    let on = json!({"enrichment": true, "attacks": true, "patterns": true});
+    assert_eq!(service.get("/admin/pipeline").await.ok(), on);
+    let record = json!({"service": "a", "message": "WARN GET /?q=1%27%20UNION%20SELECT%20card%20FROM%20users--", "env": "prod"});
+    let set = service.put("/admin/pipeline", &json!({"enrichment": false, "patterns": false})).await.ok();
+    assert_eq!(set, json!({"enrichment": false, "attacks": true, "patterns": false}));
+    let id = service.store(&record).await;
+    let stored = service.get(&format!("/api/v1/logs/{id}")).await.ok();
+    assert_eq!((&stored["environment"], &stored["level"]), (&json!("prod"), &json!("INFO")), "{stored}");
+    assert_eq!((&stored["tags"], stored.get("pattern_id")), (&json!(["attack:sqli"]), None), "{stored}");
+    assert_eq!(service.put("/admin/pipeline", &json!({})).await.ok(), on);
+    let log = dry(&service, record).await;
+    assert_eq!((&log["environment"], &log["level"]), (&json!("production"), &json!("WARN")), "{log}");
+    for (body, code) in
+        [(json!({"redaction": false}), "unknown_field"), (json!({"attacks": 1}), "invalid_value")]
+    {
+        let answer = service.put("/admin/pipeline", &body).await;
+        assert_eq!((answer.status.as_u16(), answer.error().1), (400, code.to_owned()), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn redaction_is_skipped_by_who_may_and_written_down() {
     let service = unlimited();
     let record = json!({"service": "shop", "message": "of jane@home.example"});
@@ -361,6 +384,8 @@ async fn what_is_the_whole_tenants_is_nothing_for_a_key_of_some_services() {
     let (_, key) = service.key(&json!({"name": "n", "role": "operator", "services": ["api"]})).await;
     let rule = json!({"when": "service:web", "then": [{"action": "drop"}]});
     for (method, uri, body) in [
+        (Method::GET, "/admin/pipeline", Value::Null),
+        (Method::PUT, "/admin/pipeline", json!({"attacks": false})),
         (Method::GET, "/admin/redaction", Value::Null),
         (Method::PUT, "/admin/redaction", json!({"enabled": false})),
         (Method::GET, "/admin/rules", Value::Null),

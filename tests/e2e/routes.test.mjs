@@ -107,6 +107,8 @@ const ROUTES = [
   { method: "POST", route: "/admin/self-healing/actions", json: { action: "execute", actionId: "flush" }, status: 200 },
   { method: "GET", route: "/admin/audit", status: 200 },
   { method: "GET", route: "/admin/events", status: 200 },
+  { method: "GET", route: "/admin/pipeline", status: 200 },
+  { method: "PUT", route: "/admin/pipeline", json: { enrichment: true }, status: 200 },
   { method: "GET", route: "/admin/redaction", status: 200 },
   { method: "PUT", route: "/admin/redaction", json: { kinds: { email: "mask" } }, status: 200 },
   { method: "POST", route: "/admin/redaction/preview", json: { text: "a@b.example" }, status: 200 },

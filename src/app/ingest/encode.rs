@@ -14,7 +14,7 @@ use crate::{
             rows::{self, TooLong},
         },
         pattern::{FormBuf, PatternId, form},
-        pipeline::{self, Effects, Options, Passed, Pipeline},
+        pipeline::{Effects, Options, Passed, Pipeline, Way},
         record::{
             model::Record,
             normalise::{self, Context, Raw, RawRecord},
@@ -115,7 +115,7 @@ impl About<'_> {
 /// Runs `each` with the context of a batch.
 fn with_context<T>(about: &About<'_>, each: impl FnOnce(&Context<'_>) -> T) -> T {
     let max_age_ms = |service: &str| u64::from(about.known.longest_days(service)) * DAY_MS.unsigned_abs();
-    let level_in = |message: &str| about.pipeline.and_then(|_| pipeline::level_in(message));
+    let level_in = |message: &str| about.pipeline?.level_in(message);
     each(&Context {
         received_at: about.received_at,
         max_age_ms: &max_age_ms,
@@ -218,9 +218,9 @@ impl Encoding<'_> {
             }
             None => (Class::Standard, None),
         };
-        let mut added = way.as_ref().map_or_else(Additions::default, pipeline::Way::additions);
+        let mut added = way.as_ref().map_or_else(Additions::default, Way::additions);
         let message = plain.text("message")?;
-        if way.is_some() {
+        if self.about.pipeline.is_some_and(|pipeline| pipeline.steps.patterns) {
             form(&message, &mut self.form);
             added.pattern = Some(self.form.id());
         }

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use asked::as_stored;
 pub use client::Client;
 pub use events::{Effects, Event};
-pub use settings::Settings;
+pub use settings::{Settings, Steps};
 
 use crate::engine::{
     attack, enrich,
@@ -44,6 +44,7 @@ const MAX_SEARCHED: usize = 200;
 
 /// A tenant's settings, compiled.
 pub struct Pipeline {
+    pub steps: Steps,
     redactor: Arc<Redactor>,
     /// A policy that names fields is for the long way: what is added to a record is a field too.
     names_fields: bool,
@@ -93,7 +94,7 @@ impl Passed {
 pub struct Way<'a> {
     pub class: Class,
     level: Option<Level>,
-    category: Cow<'a, str>,
+    category: Option<Cow<'a, str>>,
     endpoint: Option<String>,
     client: Option<&'a str>,
 }
@@ -108,17 +109,12 @@ impl Way<'_> {
     pub fn additions(&self) -> Additions<'_> {
         Additions {
             level: self.level,
-            category: Some(&self.category),
+            category: self.category.as_deref(),
             endpoint: self.endpoint.as_deref(),
             client: self.client,
             pattern: None,
         }
     }
-}
-
-/// The level that a message tells.
-pub fn level_in(message: &str) -> Option<Level> {
-    enrich::level_of(message).or_else(|| enrich::parse_message(message)?.level)
 }
 
 impl Pipeline {
@@ -127,6 +123,7 @@ impl Pipeline {
         settings.check()?;
         let rules = Rules::new(&settings.rules)?;
         Ok(Self {
+            steps: settings.steps,
             redactor: Arc::new(Redactor::new(&settings.redaction, key)?),
             names_fields: !settings.redaction.fields.is_empty(),
             asks_for_patterns: rules.ask_for(PATTERN_ID),
@@ -146,6 +143,14 @@ impl Pipeline {
         }
     }
 
+    /// The level that a message tells.
+    pub fn level_in(&self, message: &str) -> Option<Level> {
+        if !self.steps.enrichment {
+            return None;
+        }
+        enrich::level_of(message).or_else(|| enrich::parse_message(message)?.level)
+    }
+
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
     }
@@ -153,11 +158,14 @@ impl Pipeline {
     /// How a plain record is stored, if it needs no more than what `Additions` can say.
     pub fn plain<'p>(&self, plain: &'p Plain<'_>, options: Options<'p>) -> Option<Way<'p>> {
         let json = str::from_utf8(plain.json).ok()?;
-        if options.redact && (self.names_fields || self.redactor.suspects(json)) || attack::suspects(json) {
+        if options.redact && (self.names_fields || self.redactor.suspects(json))
+            || self.steps.attacks && attack::suspects(json)
+        {
             return None;
         }
+        let enriches = self.steps.enrichment;
         let message = plain.text("message")?;
-        if enrich::may_have_fields(&message) && enrich::parse_message(&message).is_some() {
+        if enriches && enrich::may_have_fields(&message) && enrich::parse_message(&message).is_some() {
             return None;
         }
         let [component, environment, method, error_type, logger, sent] =
@@ -165,20 +173,21 @@ impl Pipeline {
                 .map(|name| plain.text(name));
         let is_changed = component.as_deref().is_some_and(|name| enrich::component(name).is_some())
             || environment.as_deref().is_some_and(|name| enrich::environment(name).is_some());
-        if is_changed {
+        if enriches && is_changed {
             return None;
         }
-        let level = plain.level().or_else(|| level_in(&message));
+        let level = plain.level().or_else(|| self.level_in(&message));
         let known_level = level.unwrap_or(Level::Info);
         let was = plain.text("endpoint");
-        let endpoint = was.as_deref().and_then(enrich::endpoint);
+        let endpoint = was.as_deref().filter(|_| enriches).and_then(enrich::endpoint);
         if endpoint.as_deref().is_some_and(needs_escapes) {
             return None;
         }
         let shown_endpoint = endpoint.as_deref().or(was.as_deref());
         let category = match sent {
-            Some(sent) => sent,
-            None => Cow::Borrowed(
+            Some(sent) => Some(sent),
+            None if !enriches => None,
+            None => Some(Cow::Borrowed(
                 enrich::category(&enrich::Seen {
                     service: plain.service(),
                     level: known_level,
@@ -192,9 +201,10 @@ impl Pipeline {
                     is_attack: false,
                 })
                 .as_str(),
-            ),
+            )),
         };
-        let pattern = self.asks_for_patterns.then(|| pattern_of(&message).to_string());
+        let pattern =
+            (self.steps.patterns && self.asks_for_patterns).then(|| pattern_of(&message).to_string());
         let known = |name: &str| {
             Some(match name {
                 PATTERN_ID => pattern.as_deref(),
@@ -203,7 +213,7 @@ impl Pipeline {
                 "message" => Some(&*message),
                 "environment" => environment.as_deref(),
                 "component" => component.as_deref(),
-                "category" => Some(&*category),
+                "category" => category.as_deref(),
                 "endpoint" => shown_endpoint,
                 "method" => method.as_deref(),
                 "error_type" => error_type.as_deref(),
@@ -215,8 +225,8 @@ impl Pipeline {
         if self.rules.may_hold(&known) {
             return None;
         }
-        let class = self.class(known_level, Some(&category), None);
-        let client = options.client.map(Client::json);
+        let class = self.class(known_level, category.as_deref(), None);
+        let client = options.client.filter(|_| enriches).map(Client::json);
         Some(Way { class, level, category, endpoint, client })
     }
 
@@ -228,12 +238,15 @@ impl Pipeline {
         count: &mut dyn FnMut(Observation) -> u32,
     ) -> Result<Passed, Rejection> {
         let sent_endpoint = record.fields.endpoint.clone();
-        enrich_record(record, options.client);
-        let attacks = attacks(record, sent_endpoint.as_deref());
+        let Steps { enrichment, attacks: looks, patterns } = self.steps;
+        if enrichment {
+            enrich_record(record, options.client);
+        }
+        let attacks = if looks { attacks(record, sent_endpoint.as_deref()) } else { Vec::new() };
         for rule in &attacks {
             add_tag(record, rule.tag);
         }
-        let login = self.login(&record.message);
+        let login = if looks { self.login(&record.message) } else { None };
         if login.is_some() {
             add_tag(record, AUTH_FAILURE);
         }
@@ -243,11 +256,11 @@ impl Pipeline {
                 Rejection::new(Rejection::REDACTION_FAILED, format!("it cannot be redacted: {failed}"))
             })?;
         }
-        if record.fields.category.is_none() {
+        if record.fields.category.is_none() && (enrichment || !attacks.is_empty()) {
             let category = category_of(record, !attacks.is_empty());
             record.fields.category = Some(category.as_str().to_owned());
         }
-        record.fields.pattern_id = Some(pattern_of(&record.message));
+        record.fields.pattern_id = patterns.then(|| pattern_of(&record.message));
         let triaged = self.rules.triage(record, login.as_ref(), count).map_err(|corrupt| {
             Rejection::new(Rejection::TRIAGE_FAILED, format!("rules cannot read it: {corrupt}"))
         })?;

@@ -7,9 +7,28 @@ use crate::engine::{redact, retention::Retention, triage};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    pub steps: Steps,
     pub redaction: redact::Policy,
     pub rules: Vec<triage::Rule>,
     pub retention: Retention,
+}
+
+/// What a record passes besides redaction and rules, which have settings of their own. What is switched off is not paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Steps {
+    /// Fields and levels from messages, normal names, categories, and what is known of the client.
+    pub enrichment: bool,
+    /// Tags of attacks and of failed logins.
+    pub attacks: bool,
+    /// The patterns of messages.
+    pub patterns: bool,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { enrichment: true, attacks: true, patterns: true }
+    }
 }
 
 /// They are part of a row, and of what every isolate holds.

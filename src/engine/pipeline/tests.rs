@@ -19,19 +19,19 @@ fn pipeline(settings: Value) -> Pipeline {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn context(with: impl FnOnce(&Context<'_>)) {
+fn context(pipeline: &Pipeline, with: impl FnOnce(&Context<'_>)) {
     with(&Context {
         received_at: NOW,
         max_age_ms: &|_| 1_000_000_000,
         source: SourceType::Http,
-        level_in: &|message| level_in(message),
+        level_in: &|message| pipeline.level_in(message),
     });
 }
 
 /// What is stored of a record that goes the long way.
 fn passed(pipeline: &Pipeline, json: &str, options: Options<'_>) -> (Value, Passed) {
     let mut all = None;
-    context(|context| {
+    context(pipeline, |context| {
         let Ok(Value::Object(fields)) = serde_json::from_str(json) else { panic!("{json}") };
         let raw = RawRecord { fields, size_bytes: json.len() };
         let mut record =
@@ -54,9 +54,10 @@ fn is_plain(pipeline: &Pipeline, json: &str, options: Options<'_>) -> bool {
     let Some(way) = pipeline.plain(&plain, options) else { return false };
     let mut row = Vec::new();
     let mut written = None;
-    let pattern = plain.text("message").map(|message| pattern_of(&message));
+    let message = plain.text("message").filter(|_| pipeline.steps.patterns);
+    let pattern = message.map(|message| pattern_of(&message));
     let added = Additions { pattern, ..way.additions() };
-    context(|context| written = plain.write(Uuid::from_u128(7), context, &added, &mut row));
+    context(pipeline, |context| written = plain.write(Uuid::from_u128(7), context, &added, &mut row));
     if written.is_none() {
         return false;
     }
@@ -116,8 +117,11 @@ proptest! {
         level in prop_oneof![Just("DEBUG"), Just("INFO"), Just("WARN")],
         extra in "[a-z]{1,8}",
         value in "[ -~]{0,16}",
+        steps in any::<[bool; 3]>(),
     ) {
-        let everybody = pipeline(json!({}));
+        let [enrichment, attacks, patterns] = steps;
+        let steps = json!({"enrichment": enrichment, "attacks": attacks, "patterns": patterns});
+        let everybody = pipeline(json!({"steps": steps}));
         let json = json!({
             "service": "api", "message": message, "endpoint": endpoint, "level": level, "component": "router",
             "metadata": {extra: value},
@@ -145,6 +149,31 @@ fn a_record_is_enriched_redacted_and_classed() {
     assert!(record["message"].as_str().unwrap().contains("[EMAIL:"), "{record}");
     assert!(passed.redactions.iter().any(|one| one.kind == "email" && one.field == "message"), "{passed:?}");
     assert_eq!(passed.class, Class::Standard);
+}
+
+#[test]
+fn a_step_that_is_off_leaves_a_record_as_it_was_sent() {
+    let sent = json!({
+        "service": "web", "env": "PRD", "endpoint": "/users/7", "message": "WARN GET /?q=1%27%20UNION%20SELECT%20card%20FROM%20users--",
+    });
+    let off = |steps: Value| passed(&pipeline(json!({ "steps": steps })), &sent.to_string(), PLAINLY).0;
+    let none = off(json!({"enrichment": false, "attacks": false, "patterns": false}));
+    assert_eq!((&none["environment"], &none["endpoint"]), (&json!("PRD"), &json!("/users/7")));
+    assert_eq!(none["level"], "INFO");
+    assert!(["tags", "category", "pattern_id"].iter().all(|name| none.get(name).is_none()), "{none}");
+    let no_attacks = off(json!({"attacks": false}));
+    assert_eq!((no_attacks.get("tags"), &no_attacks["level"]), (None, &json!("WARN")));
+    assert!(no_attacks["pattern_id"].is_string(), "{no_attacks}");
+    let only_attacks = off(json!({"enrichment": false, "patterns": false}));
+    assert_eq!(
+        (&only_attacks["tags"], &only_attacks["category"]),
+        (&json!(["attack:sqli"]), &json!("security"))
+    );
+    let plain = r#"{"service":"api","message":"of jane@home.example","env":"prod"}"#;
+    let nothing = json!({
+        "steps": {"enrichment": false, "attacks": false, "patterns": false}, "redaction": {"enabled": false},
+    });
+    assert!(is_plain(&pipeline(nothing), plain, PLAINLY));
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod domains;
 pub(super) mod events;
 pub(super) mod keys;
+pub(super) mod pipeline;
 pub(super) mod redaction;
 pub(super) mod retention;
 pub(super) mod roles;
