@@ -45,8 +45,7 @@ fn partition(tenant: &Tenant, number: u32, times: (i64, i64), segments: u32) -> 
     Ok(Partition {
         tenant: tenant.to_string(),
         number,
-        class: "d30".into(),
-        name: names::index_name(tenant.as_str(), "d30", number, 1 << 64),
+        name: names::index_name(tenant.as_str(), number, 1 << 64),
         min_time: Timestamp::from_ms(times.0),
         max_time: Timestamp::from_ms(times.1),
         pairs: 1 << 40,

@@ -19,7 +19,6 @@ pub struct Partition {
     pub tenant: String,
     /// A greater one is of a later index.
     pub number: u32,
-    pub class: String,
     /// What the keys of its objects begin with.
     pub name: String,
     /// Of all its segments' rows, in whole milliseconds as in their entries.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use axum::{body::Body, http::Method};
 use futures::future::join;
 use serde_json::{Value, json};
 use timberline::{
@@ -15,6 +16,7 @@ use timberline::{
 
 use crate::{
     DAY_MS, Service,
+    access::unlimited,
     compaction::{MINUTE_MS, entries, run as compact},
     log, rebuild, without,
 };
@@ -317,6 +319,47 @@ async fn what_expires_leaves_the_index_and_an_empty_one_goes() {
     assert_eq!(service.world.objects.keys(), [""; 0]);
 }
 
+#[tokio::test]
+async fn an_index_is_made_anew_once_half_of_its_segments_are_gone() {
+    let service = Service::new();
+    for n in 0..4 {
+        day(&service, n).await;
+        // A class of its own, that is kept longer.
+        let long =
+            json!({"service": "shop", "message": format!("invoice {n} was paid"), "category": "billing"});
+        service.store(&long).await;
+        service.flush().await;
+    }
+    service.world.turn_clock(2 * DAY_MS);
+    compact(&service).await;
+    run(&service).await;
+    let size = |all: Vec<Partition>| all.iter().map(|one| (one.segments, one.pairs)).collect::<Vec<_>>();
+    let before = size(partitions(&service).await);
+    let [(segments, pairs)] = before[..] else { panic!("{before:?}") };
+    assert_eq!(segments, 8);
+    // The standard class ends, what is paid is kept.
+    service.world.turn_clock(40 * DAY_MS);
+    expire(&service.app, service.app.now()).await.unwrap();
+    let (now, hour) = (service.world.now_ms(), 60 * MINUTE_MS);
+    service.world.turn_clock(DAY_MS - now % DAY_MS + 3 * hour);
+    for thinned in [false, true] {
+        let indexed = run(&service).await;
+        assert_eq!(indexed.indexes_made, u64::from(thinned), "{indexed:?}");
+        service.world.turn_clock(hour);
+    }
+    let after = size(partitions(&service).await);
+    assert!(matches!(after[..], [(4, left)] if left < pairs / 2), "{before:?} {after:?}");
+    for n in 0..4 {
+        let found = service.restarted().get(&format!("/logs/search?q=invoice+{n}&limit=10")).await.ok();
+        assert_eq!(
+            (found["data"].as_array().unwrap().len(), &found["stats"]["indexes"]),
+            (1, &json!(1)),
+            "{found}"
+        );
+    }
+    agree(&service, "thinned out").await;
+}
+
 /// By name, and without the numbers, which are new ones.
 fn named(mut partitions: Vec<Partition>) -> Vec<Partition> {
     partitions.sort_by(|a, b| a.name.cmp(&b.name));
@@ -334,8 +377,15 @@ fn without_numbers(entries: Vec<CatalogEntry>) -> Vec<CatalogEntry> {
 #[tokio::test]
 async fn a_rebuilt_catalog_has_its_indexes_again() {
     for removals in [false, true] {
-        let service = Service::new();
+        let service = unlimited();
+        let other = service.tenant("aaa").await;
         for n in 0..9 {
+            let flush = json!({"action": "execute", "actionId": "flush"});
+            for (uri, body) in [("/logs", log("api", "theirs")), ("/admin/self-healing/actions", flush)] {
+                let json = [("content-type", "application/json")];
+                let body = Body::from(body.to_string());
+                service.call_as(&other, Method::POST, uri, &json, body).await.ok();
+            }
             day(&service, n).await;
             run(&service).await;
         }
@@ -376,10 +426,9 @@ async fn tenants_have_indexes_of_their_own_and_numbers_that_grow() {
     compact(&service).await;
     service.world.turn_clock(2 * DAY_MS);
     let indexed = run(&service).await;
-    assert_eq!((indexed.segments, indexed.indexes_made), (4, 2));
-    let all = partitions(&service).await;
-    assert_eq!(all[0].number + 1, all[1].number);
-    assert_eq!(all.iter().map(|one| one.class.as_str()).collect::<BTreeSet<_>>(), ["standard", "d60"].into());
+    // One index of all classes.
+    assert_eq!((indexed.segments, indexed.indexes_made), (4, 1));
+    assert_eq!(partitions(&service).await.len(), 1);
     let found = service.get("/logs/search?q=brief").await.ok();
-    assert_eq!((found["data"].as_array().unwrap().len(), &found["stats"]["indexes"]), (3, &json!(2)));
+    assert_eq!((found["data"].as_array().unwrap().len(), &found["stats"]["indexes"]), (3, &json!(1)));
 }

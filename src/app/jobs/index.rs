@@ -38,6 +38,10 @@ const PAGE: usize = 200;
 /// Pairs that a run of the job writes. It has 15 minutes of CPU, and takes about 0.3 µs for each.
 const MAX_PAIRS: u64 = 1 << 30;
 
+/// The hour of the day in which indexes are made anew that have lost half of their segments: behind the nightly expiry.
+const THINNING_HOUR: i64 = 4;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+
 /// An index is written in objects of this size, and a zone more.
 const PART_BYTES: usize = 8 << 20;
 const ZONE_BYTES: usize = 4 << 20;
@@ -70,14 +74,12 @@ impl<E: Into<Error>> From<E> for Failed {
 pub async fn index(app: &App, now: Timestamp) -> Result<Indexed, Error> {
     let mut indexed =
         Indexed { indexes_gone: app.partitions.dissolve_empty(now).await?, ..Indexed::default() };
-    let mut groups: BTreeMap<(String, String), (Vec<Partition>, Vec<CatalogEntry>)> = BTreeMap::new();
+    let mut groups: BTreeMap<String, (Vec<Partition>, Vec<CatalogEntry>)> = BTreeMap::new();
     for partition in app.partitions.all().await? {
-        let group = groups.entry((partition.tenant.clone(), partition.class.clone())).or_default();
-        group.0.push(partition);
+        groups.entry(partition.tenant.clone()).or_default().0.push(partition);
     }
     for entry in waiting(app, now).await? {
-        let group = groups.entry((entry.id.tenant.clone(), entry.id.class.clone())).or_default();
-        group.1.push(entry);
+        groups.entry(entry.id.tenant.clone()).or_default().1.push(entry);
     }
     let mut failed = None;
     // Who comes first changes by the hour, for when a run ends before it has come to all.
@@ -85,9 +87,9 @@ pub async fn index(app: &App, now: Timestamp) -> Result<Indexed, Error> {
     let hour = usize::try_from(now.as_ms() / 3_600_000).unwrap_or_default();
     let first = hour % groups.len().max(1);
     groups.rotate_left(first);
-    for ((tenant, class), (partitions, waiting)) in groups {
+    for (tenant, (partitions, waiting)) in groups {
         let suspects = Vec::new();
-        let mut group = Group { app, now, tenant, class, partitions, suspects, indexed: &mut indexed };
+        let mut group = Group { app, now, tenant, partitions, suspects, indexed: &mut indexed };
         if let Err(error) = group.run(waiting).await {
             app.journal.error(&format!("an index of {} failed: {error}", group.tenant));
             failed.get_or_insert(error);
@@ -121,12 +123,11 @@ async fn waiting(app: &App, now: Timestamp) -> Result<Vec<CatalogEntry>, Error> 
     Ok(all)
 }
 
-/// One tenant's indexes of one class.
+/// One tenant's indexes.
 struct Group<'a> {
     app: &'a App,
     now: Timestamp,
     tenant: String,
-    class: String,
     partitions: Vec<Partition>,
     /// Indexes that could not be read once.
     suspects: Vec<u32>,
@@ -147,6 +148,7 @@ fn size_of_runs(entries: &[CatalogEntry]) -> Size {
 
 impl Group<'_> {
     async fn run(&mut self, waiting: Vec<CatalogEntry>) -> Result<(), Error> {
+        self.thin_out().await?;
         for some in waiting.chunks(MAX_RUNS) {
             let mut new = some.to_vec();
             while !new.is_empty() && self.indexed.pairs_written < MAX_PAIRS {
@@ -159,6 +161,24 @@ impl Group<'_> {
             self.merge_alike().await?;
         }
         self.merge_alike().await
+    }
+
+    /// Makes indexes anew that have lost half of their segments: short terms end before long ones. Once a day, because
+    /// it counts the segments of each.
+    async fn thin_out(&mut self) -> Result<(), Error> {
+        if self.now.as_ms().div_euclid(HOUR_MS).rem_euclid(24) != THINNING_HOUR {
+            return Ok(());
+        }
+        for partition in self.partitions.clone() {
+            if self.indexed.pairs_written >= MAX_PAIRS {
+                break;
+            }
+            let listed = self.app.partitions.members(&partition.tenant, partition.number).await?.len();
+            if listed > 0 && listed * 2 <= partition.segments as usize {
+                self.make(&mut Vec::new(), &[partition.number]).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn merge_alike(&mut self) -> Result<(), Error> {
@@ -228,7 +248,7 @@ impl Group<'_> {
             segments: sum.segments.saturating_add(one.segments),
         });
         let number = next_number(app, &self.tenant, self.now).await?;
-        let name = names::index_name(&self.tenant, &self.class, number, app.random.bits());
+        let name = names::index_name(&self.tenant, number, app.random.bits());
         let members = std::mem::take(&mut making.members);
         let (header, parts) = making.run(&name, whole.pairs, self.now).await?;
         let times = || {
@@ -238,7 +258,6 @@ impl Group<'_> {
         let partition = Partition {
             tenant: self.tenant.clone(),
             number,
-            class: self.class.clone(),
             name,
             min_time: times().map(|(min, _)| min).min().unwrap_or(Timestamp::MAX),
             max_time: times().map(|(_, max)| max).max().unwrap_or(Timestamp::from_ms(0)),

@@ -131,7 +131,6 @@ async fn attach(
     let mut partition = Partition {
         tenant: part.tenant,
         number: part.partition,
-        class: part.class,
         name: part.name,
         min_time: Timestamp::from_ms(0),
         max_time: Timestamp::MAX,

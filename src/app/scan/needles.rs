@@ -106,12 +106,16 @@ pub(super) async fn look_up(
     if overlapping.partitions.is_empty() {
         return Ok(None);
     }
-    stats.catalog_requests += 1;
-    let headers = headers(app, tenant, &overlapping.partitions).await?;
     let mut needles =
         Needles { wanted: Wanted { known: overlapping.known, ..Wanted::default() }, many: BTreeMap::new() };
     let mut room = MAX_SOME;
-    for some in overlapping.partitions.chunks(WAVE) {
+    // To ask the index of one segment costs as much as to ask the segment.
+    let (worth, single): (Vec<_>, Vec<_>) =
+        overlapping.partitions.into_iter().partition(|partition| partition.segments > 1);
+    needles.wanted.all.extend(single.iter().map(|partition| partition.number));
+    stats.catalog_requests += u64::from(!worth.is_empty());
+    let headers = headers(app, tenant, &worth).await?;
+    for some in worth.chunks(WAVE) {
         if stats.r2_reads >= MAX_READS {
             needles.wanted.all.extend(some.iter().map(|partition| partition.number));
             continue;

@@ -1,6 +1,6 @@
 //! The partition index: which of up to 16,384 segments can hold a word, in one small read.
 //!
-//! A partition is a set of segments of one tenant and class. Its index is one immutable object that holds, in the
+//! A partition is a set of segments of one tenant. Its index is one immutable object that holds, in the
 //! order of the words' hashes, each word's first 36 hash bits and the ordinals of the segments it occurs in. What
 //! was measured against other structures is in docs/decisions/0003-partition-index.md, the bytes in FORMAT.md.
 //!

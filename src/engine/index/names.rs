@@ -1,5 +1,5 @@
-//! The names of indexes and runs. They stand apart from the segments', under a class, so that one rule of the
-//! bucket can name all that belongs to a class; a test pins the literal bytes.
+//! The names of indexes and runs. They stand apart from the segments': a run under its segment's class, an index under
+//! its tenant, because it is of segments of all classes. A test pins the literal bytes.
 
 use super::Parts;
 
@@ -18,10 +18,10 @@ pub fn segment_key(run_key: &str) -> Option<String> {
 
 /// What the keys of an index's parts begin with. Each attempt to make one has a number of its own, so that none
 /// writes over what another has written.
-pub fn index_name(tenant: &str, class: &str, partition: u32, attempt: u128) -> String {
+pub fn index_name(tenant: &str, partition: u32, attempt: u128) -> String {
     // The upper half of its bits is as random as the whole.
     let attempt = (attempt >> 64) as u64;
-    format!("{FOLDER}{tenant}/{class}/{partition:010}-{attempt:016x}")
+    format!("{FOLDER}{tenant}/{partition:010}-{attempt:016x}")
 }
 
 /// The key of one part of an index.
@@ -35,7 +35,6 @@ pub struct PartName {
     /// What `index_name` made.
     pub name: String,
     pub tenant: String,
-    pub class: String,
     pub partition: u32,
     pub part: usize,
 }
@@ -44,17 +43,17 @@ impl PartName {
     /// `None` for the key of anything else.
     pub fn parse(key: &str) -> Option<Self> {
         let (name, part) = key.strip_suffix(INDEX)?.rsplit_once('-')?;
-        let mut folders = name.strip_prefix(FOLDER)?.split('/');
-        let (tenant, class, file) = (folders.next()?, folders.next()?, folders.next()?);
+        let (tenant, rest) = name.strip_prefix(FOLDER)?.split_once('/')?;
+        // Indexes were of one class once.
+        let file = rest.split_once('/').map_or(rest, |(_class, file)| file);
         let (partition, _) = file.split_once('-')?;
         let parsed = Self {
             name: name.to_owned(),
             tenant: tenant.to_owned(),
-            class: class.to_owned(),
             partition: partition.parse().ok()?,
             part: part.parse().ok().filter(|part| *part < Parts::MAX)?,
         };
-        (folders.next().is_none() && part_key(name, parsed.part) == key).then_some(parsed)
+        (!file.contains('/') && part_key(name, parsed.part) == key).then_some(parsed)
     }
 }
 
@@ -78,18 +77,19 @@ mod tests {
         assert_eq!(segment_key(run).as_deref(), Some(segment));
         assert_eq!(run_key("spool/default/000/abc.append"), None);
         assert_eq!(segment_key("index/default/d30/1763682436-00000000000000ff-000.index"), None);
-        let name = index_name("default", "d30", 1_763_682_436, 0xff << 64 | 7);
-        assert_eq!(name, "index/default/d30/1763682436-00000000000000ff");
-        assert_eq!(part_key(&name, 3), "index/default/d30/1763682436-00000000000000ff-003.index");
+        let name = index_name("default", 1_763_682_436, 0xff << 64 | 7);
+        assert_eq!(name, "index/default/1763682436-00000000000000ff");
+        assert_eq!(part_key(&name, 3), "index/default/1763682436-00000000000000ff-003.index");
         assert_eq!(identity("index/default/d30/000007-g3.index"), 0xf035_14c1_770a_062a);
     }
 
     #[test]
     fn the_key_of_a_part_is_read_and_nothing_else() {
-        let name = index_name("shop", "d7", 12, 1 << 64);
-        let part = PartName::parse(&part_key(&name, 41));
-        let (tenant, class) = ("shop".to_owned(), "d7".to_owned());
-        assert_eq!(part, Some(PartName { name, tenant, class, partition: 12, part: 41 }));
+        let of_a_class = "index/shop/d7/0000000012-0000000000000001".to_owned();
+        for name in [index_name("shop", 12, 1 << 64), of_a_class] {
+            let part = PartName::parse(&part_key(&name, 41));
+            assert_eq!(part, Some(PartName { name, tenant: "shop".to_owned(), partition: 12, part: 41 }));
+        }
         for other in [
             "index/shop/d7/0000000012-0000000000000001-41.index",
             "index/shop/d7/12-0000000000000001-041.index.words",

@@ -9,6 +9,9 @@ const FULL_PAIRS: u64 = 1 << 28;
 /// Segments of an index that is merged no more.
 const FULL_SEGMENTS: u32 = 1 << 12;
 
+/// Pairs of an index that all that is new goes into: until then a search asks one where there would be three of each size.
+const SMALL_PAIRS: u64 = 1 << 21;
+
 /// Indexes of one size that become one.
 const TOGETHER: usize = 4;
 
@@ -37,7 +40,11 @@ pub fn with_new(known: &[(u32, Size)], new: Size) -> Vec<u32> {
     let (mut chosen, peers) = (of(u32::lt), of(u32::eq));
     if peers.len() + 1 >= TOGETHER {
         chosen.extend(peers);
+    } else {
+        chosen.extend(peers.into_iter().filter(|(_, size)| size.pairs < SMALL_PAIRS));
     }
+    let larger = of(u32::gt);
+    chosen.extend(larger.into_iter().filter(|(_, size)| size.pairs < SMALL_PAIRS));
     fitting(chosen, new.segments)
 }
 
@@ -118,6 +125,14 @@ mod tests {
         let many: Vec<_> = (0..40).map(|number| (number, Size { pairs: 1_000, segments: 4_000 })).collect();
         assert_eq!(with_new(&many, Size { pairs: 1_000_000, segments: 90 }).len(), 4);
         assert_eq!(with_new(&known[..3], Size { pairs: 1_000_000, segments: 4_095 }), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_small_index_takes_in_all_that_is_new() {
+        let small = (1, size(SMALL_PAIRS - 1));
+        for new in [1, 100_000, SMALL_PAIRS] {
+            assert_eq!(with_new(&[small, (2, size(SMALL_PAIRS * 4))], size(new)), [1]);
+        }
     }
 
     #[test]

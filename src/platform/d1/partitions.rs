@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The columns of a partition, but for its header.
-const PARTITION: &str = "tenant, number, class, name, min_ms, max_ms, pairs, segments, parts";
+const PARTITION: &str = "tenant, number, name, min_ms, max_ms, pairs, segments, parts";
 
 /// The partitions that a list of numbers in `?2` names.
 const NUMBERED: &str = "tenant = ?1 AND number IN (SELECT CAST(value AS INTEGER) FROM json_each(?2))";
@@ -189,7 +189,7 @@ impl D1Catalog {
         }
         let insert = format!(
             "INSERT INTO partitions ({PARTITION}, header) \
-             SELECT ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE {there}"
+             SELECT ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE {there}"
         );
         let mut statements = vec![self.statement(
             &insert,
@@ -197,7 +197,6 @@ impl D1Catalog {
                 tenant.clone(),
                 numbers.clone(),
                 own.clone(),
-                partition.class.as_str().into(),
                 partition.name.as_str().into(),
                 ms(partition.min_time),
                 ms(partition.max_time),

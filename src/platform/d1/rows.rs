@@ -65,7 +65,6 @@ pub(super) fn entries(rows: Vec<SegmentRow>) -> Result<Vec<CatalogEntry>, worker
 pub(super) struct PartitionRow {
     tenant: String,
     number: u32,
-    class: String,
     name: String,
     min_ms: i64,
     max_ms: i64,
@@ -82,7 +81,6 @@ impl PartitionRow {
         Ok(Partition {
             tenant: self.tenant,
             number: self.number,
-            class: self.class,
             name: self.name,
             min_time: Timestamp::from_ms(self.min_ms),
             max_time: Timestamp::from_ms(self.max_ms),
