@@ -15,10 +15,11 @@ use crate::{
 };
 
 /// A segment with so many raw bytes is merged with no other.
-pub const LARGE_RAW_BYTES: u64 = 24 << 20;
+pub const LARGE_RAW_BYTES: u64 = 40 << 20;
 
-/// Raw bytes of a merged segment at the most. With the mark above, one that is full has 32 MB or more.
-const MAX_RAW_BYTES: u64 = 56 << 20;
+/// Raw bytes of a merged segment at the most, some 64 MB as they were sent: a row takes more than what is sent of it. With the
+/// mark above, one that is full has 48 MB or more.
+const MAX_RAW_BYTES: u64 = 88 << 20;
 
 /// Packed bytes of its sources at the most: the merged segment is held until it is written.
 const MAX_SIZE_BYTES: u64 = 24 << 20;

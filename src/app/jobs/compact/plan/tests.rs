@@ -78,9 +78,9 @@ fn small_ones_become_one() {
 #[test]
 fn a_group_is_no_larger_than_a_segment_should_be() {
     let quarters: Vec<_> = (0..8).map(|n| flushed(0, n * 15..n * 15 + 15, 16 * MB, 3)).collect();
-    assert_eq!(plan(&quarters, 2), [(3, 48), (3, 48), (2, 32)]);
-    let uneven = [23, 23, 23, 1].map(|mb| flushed(0, mb..mb + 1, mb.unsigned_abs() * MB, 1));
-    assert_eq!(plan(&uneven, 2), [(3, 47)]);
+    assert_eq!(plan(&quarters, 2), [(5, 80), (3, 48)]);
+    let uneven = [39, 39, 39, 1].map(|mb| flushed(0, mb..mb + 1, mb.unsigned_abs() * MB, 1));
+    assert_eq!(plan(&uneven, 2), [(3, 79)]);
 }
 
 #[test]
@@ -121,11 +121,11 @@ fn services_and_minutes_stay_below_a_catalog_row() {
 fn what_is_merged_is_merged_again_when_its_day_is_over() {
     let sources: Vec<_> = (0..3).map(|n| flushed(0, n..n + 1, MB, 1)).collect();
     let hours: Vec<_> =
-        (0..23).map(|n| merged(flushed(0, n * 60..n * 60 + 60, 3 * MB, 1), &sources)).collect();
+        (0..23).map(|n| merged(flushed(0, n * 60..n * 60 + 60, 4 * MB, 1), &sources)).collect();
     let last: Vec<_> = (0..2).map(|n| flushed(0, 1_380 + n..1_381 + n, MB, 1)).collect();
     let all = [hours, last].concat();
     assert_eq!(plan(&all, 23), [(2, 2)]);
-    assert_eq!(plan(&all, 24), [(18, 54), (7, 17)]);
+    assert_eq!(plan(&all, 24), [(22, 88), (3, 6)]);
 }
 
 #[test]
