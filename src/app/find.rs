@@ -89,7 +89,9 @@ async fn find_in_segment(
     received_at: Timestamp,
     stats: &mut Stats,
 ) -> Result<Result<Option<Stored>, Vanished>, Error> {
-    let Ok(held) = scan::open(app, entry, false, stats).await? else { return Ok(Err(Vanished)) };
+    let Ok(held) = scan::open(app, entry, scan::Reads::Footer, stats).await? else {
+        return Ok(Err(Vanished));
+    };
     for meta in &held.opened.footer.blocks {
         if received_at < meta.min_received || meta.max_received < received_at {
             continue;

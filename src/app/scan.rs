@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use needles::Cache as IndexCache;
 pub(super) use needles::read as read_index;
-pub use open::{Cache, Held, open};
+pub use open::{Cache, Held, Reads, open};
 pub use rollups::Kept;
 pub use run::{Again, MAX_BYTES_READ, MAX_R2_READS, Scan, Sink, run};
 pub use scanner::work;

@@ -12,7 +12,7 @@ use super::{Stats, Vanished, recent::Recent};
 use crate::{
     app::{App, Error, WAVE},
     engine::{
-        block::{Corrupt, Opened, reader, view},
+        block::{Corrupt, Opened, Parts, reader, view},
         query::Filters,
     },
     ports::CatalogEntry,
@@ -24,17 +24,23 @@ const WHOLE_BELOW_BYTES: u64 = 512 << 10;
 /// The same of one that is sure to be wanted, because an index points to it; and of those that are brought
 /// together, how many and how large.
 const WANTED_WHOLE_BYTES: u64 = 4 << 20;
-const MAX_BROUGHT: usize = 8;
-const MAX_BROUGHT_BYTES: u64 = 16 << 20;
+pub(super) const MAX_BROUGHT: usize = 8;
+const MAX_BROUGHT_BYTES: u64 = 24 << 20;
 
 /// What the isolate keeps of segments, of its 128 MB.
 const MAX_CACHED_BYTES: usize = 32 << 20;
 
 /// Filters up to this size are read with the footer, without being asked for.
-const MAX_FILTERS_BYTES: u64 = 1 << 20;
+const MAX_FILTERS_BYTES: u64 = 2 << 20;
+
+/// The newest blocks stand before the filters: so much of them comes along where the newest rows are likely to be enough.
+const NEWEST_BYTES: u64 = 256 << 10;
 
 /// A part up to this size is kept: what a search of few rows reads, and not what an export does.
 const MAX_PART_BYTES: u64 = 512 << 10;
+
+/// Blocks of a segment of which that is kept which was read of them.
+const MAX_KEPT_BLOCKS: usize = 16;
 
 /// A segment opened for reading. Segments never change, so it is kept for the next reader.
 pub struct Held {
@@ -47,6 +53,8 @@ pub struct Held {
     filters: Mutex<BTreeMap<u32, Bytes>>,
     /// Parts that have been read, by their offsets.
     parts: Mutex<BTreeMap<u64, Bytes>>,
+    /// Of some blocks what was read of them.
+    blocks: Mutex<BTreeMap<usize, Parts>>,
 }
 
 impl Held {
@@ -57,6 +65,26 @@ impl Held {
             + self.packed_filters().as_ref().map_or(0, |(_, packed)| packed.len())
             + filters.values().map(Bytes::len).sum::<usize>()
             + self.parts().values().map(Bytes::len).sum::<usize>()
+            + self.blocks().values().map(Parts::weight).sum::<usize>()
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, BTreeMap<usize, Parts>> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What readers before have read of a block.
+    pub fn parts_of(&self, block: usize) -> Parts {
+        self.blocks().get(&block).cloned().unwrap_or_default()
+    }
+
+    /// Keeps what was read of a block for the next reader, if there is room.
+    pub fn keep(&self, app: &App, block: usize, parts: Parts) {
+        let mut blocks = self.blocks();
+        if blocks.len() < MAX_KEPT_BLOCKS || blocks.contains_key(&block) {
+            blocks.insert(block, parts);
+            drop(blocks);
+            app.segments.weigh(&self.key);
+        }
     }
 
     fn packed_filters(&self) -> MutexGuard<'_, Option<(u64, Bytes)>> {
@@ -197,23 +225,20 @@ impl Cache {
     }
 }
 
-/// Opens a segment: its footer is read, and all of it where that is as cheap; its filters too, where a search is
-/// likely to ask them.
+/// Opens a segment: its footer is read with what else a search is likely to ask, and all of it where that is as cheap.
 pub async fn open(
     app: &App,
     entry: &CatalogEntry,
-    with_filters: bool,
+    reads: Reads,
     stats: &mut Stats,
 ) -> Result<Result<Arc<Held>, Vanished>, Error> {
     stats.segments += 1;
     let held = match app.segments.get(&entry.key) {
         Some(held) => held,
-        None => {
-            match read(app, entry, if with_filters { Reads::Filters } else { Reads::Footer }, stats).await? {
-                Ok(held) => held,
-                Err(vanished) => return Ok(Err(vanished)),
-            }
-        }
+        None => match read(app, entry, reads, stats).await? {
+            Ok(held) => held,
+            Err(vanished) => return Ok(Err(vanished)),
+        },
     };
     stats.blocks_total += held.opened.footer.blocks.len() as u64;
     Ok(Ok(held))
@@ -221,18 +246,16 @@ pub async fn open(
 
 /// What is read of a segment that is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reads {
+pub enum Reads {
     Footer,
     Filters,
+    /// The filters and the newest blocks.
+    Newest,
     Whole,
 }
 
-/// Opens the segments that indexes point to, all at once, when they are few: each takes one read then, and they
-/// wait for each other's no longer. What goes wrong is met again where they are looked into.
+/// Opens segments that indexes point to, all at once: each takes one read then, and they wait for each other's no longer. What goes wrong is met again where they are looked into.
 pub(super) async fn bring(app: &App, entries: &[&CatalogEntry], stats: &mut Stats) {
-    if entries.len() > MAX_BROUGHT {
-        return;
-    }
     let mut room = MAX_BROUGHT_BYTES;
     let missing = |entry: &&&CatalogEntry| {
         let fits = entry.size_bytes <= WANTED_WHOLE_BYTES && app.segments.get(&entry.key).is_none();
@@ -264,9 +287,15 @@ async fn read(
     stats.r2_reads += 1;
     let filters = entry.filters_offset.filter(|at| {
         let length = entry.footer_offset.checked_sub(*at);
-        reads == Reads::Filters && length.is_some_and(|length| length <= MAX_FILTERS_BYTES)
+        let asked = matches!(reads, Reads::Filters | Reads::Newest);
+        asked && length.is_some_and(|length| length <= MAX_FILTERS_BYTES)
     });
-    let from = if whole { 0 } else { filters.unwrap_or(entry.footer_offset) };
+    let newest = if reads == Reads::Newest { NEWEST_BYTES } else { 0 };
+    let from = match filters {
+        _ if whole => 0,
+        Some(at) => at.saturating_sub(newest),
+        None => entry.footer_offset,
+    };
     let read = if whole {
         app.objects.get(&entry.key).await?
     } else {
@@ -281,14 +310,18 @@ async fn read(
         bytes.get(at..).unwrap_or_default()
     };
     let footer = reader::footer_for_rows(tail)?;
-    let filters = filters.filter(|_| !whole).map(|at| (at, bytes.clone()));
+    let before = |at: u64| usize::try_from(at.saturating_sub(from)).unwrap_or(usize::MAX).min(bytes.len());
+    let filters = filters.filter(|_| !whole).map(|at| (at, bytes.slice(before(at)..)));
+    let blocks =
+        filters.as_ref().map(|(at, _)| bytes.slice(..before(*at))).filter(|blocks| !blocks.is_empty());
     let held = Arc::new(Held {
         key: entry.key.as_str().into(),
         opened: Opened::new(footer)?,
         whole: whole.then_some(bytes),
         packed_filters: Mutex::new(filters),
         filters: Mutex::default(),
-        parts: Mutex::default(),
+        blocks: Mutex::default(),
+        parts: Mutex::new(blocks.map(|blocks| (from, blocks)).into_iter().collect()),
     });
     app.segments.put(&held);
     Ok(Ok(held))

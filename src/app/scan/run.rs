@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::future::{join_all, try_join};
 
 use super::{
-    Gather, Held, Part, Stats, Vanished, masked::Masked, needles, open, open::AtHand, spread::Spread,
+    Gather, Held, Part, Reads, Stats, Vanished, masked::Masked, needles, open, open::AtHand, spread::Spread,
     walk::Walk,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     },
     engine::{
         block::{
-            Block, Opened, reader,
+            Block, Opened, Parts, reader,
             rows::{self, Row},
         },
         query::{Asked, Filter, Mask, Order, Query, TimeRange},
@@ -40,6 +40,9 @@ const MAX_READ_BYTES: u64 = 4 << 20;
 /// What is read first where the first rows found are likely to be enough, a few blocks: of the bucket's time to an
 /// answer the bytes are the smallest part.
 const FIRST_READ_BYTES: u64 = 256 << 10;
+
+/// Segments in which these rows are looked for at first.
+const FIRST_SEGMENTS: u64 = 4;
 
 /// What a scan is to find.
 pub struct Scan<'a> {
@@ -172,6 +175,9 @@ async fn stored(
         }
         if let Some(entry) = spread.take(entry) {
             stopped = stop(scan, &entry, stats);
+            if stopped.is_none() {
+                walk.bring(&entry, &fresh, stats).await;
+            }
             if stopped.is_none() && look(app, &entry, scan, &query, sink, stats, last_try).await?.is_err() {
                 return Ok(Err(Again::Vanished));
             }
@@ -301,8 +307,14 @@ async fn segment(
     sink: &mut dyn Sink,
     stats: &mut Stats,
 ) -> Result<Result<(), Vanished>, Error> {
-    let Ok(held) = open(app, entry, query.asks_filters(), stats).await? else { return Ok(Err(Vanished)) };
     let range = scan.filter.time;
+    let is_newest = scan.stops_early && scan.order == Order::Newest && range.contains(entry.max_time);
+    let reads = match query.asks_filters() {
+        false => Reads::Footer,
+        true if is_newest && stats.segments < FIRST_SEGMENTS => Reads::Newest,
+        true => Reads::Filters,
+    };
+    let Ok(held) = open(app, entry, reads, stats).await? else { return Ok(Err(Vanished)) };
     let metas = &held.opened.footer.blocks;
     let in_range = |(nth, block): (usize, &crate::engine::block::BlockMeta)| {
         range.overlaps(block.min_time, block.max_time).then_some(nth)
@@ -349,7 +361,7 @@ async fn segment(
         for (run, bytes) in now.iter().zip(read) {
             let Ok(bytes) = bytes? else { return Ok(Err(Vanished)) };
             for nth in &run.blocks {
-                block(&held, *nth, run, &bytes, scan, (&query, &filters), sink, stats)?;
+                block(app, &held, *nth, run, &bytes, scan, (&query, &filters), sink, stats)?;
                 sink.pause().await?;
             }
         }
@@ -368,7 +380,9 @@ fn runs(held: &Held, wanted: &[usize], stops_early: bool) -> Vec<Run> {
             let last_end = last.offset + last.length;
             let gap = last.offset.saturating_sub(end).max(meta.offset.saturating_sub(last_end));
             let (from, to) = (last.offset.min(meta.offset), last_end.max(end));
-            if gap <= MAX_GAP_BYTES && to - from <= most {
+            let is_at_hand = |offset, length| !held.costs_a_read(offset, length);
+            let alike = is_at_hand(last.offset, last.length) == is_at_hand(from, to - from);
+            if gap <= MAX_GAP_BYTES && to - from <= most && alike {
                 (last.offset, last.length) = (from, to - from);
                 last.blocks.push(*nth);
                 continue;
@@ -382,6 +396,7 @@ fn runs(held: &Held, wanted: &[usize], stops_early: bool) -> Vec<Run> {
 
 #[expect(clippy::too_many_arguments, reason = "all of one step")]
 fn block(
+    app: &App,
     held: &Arc<Held>,
     nth: usize,
     run: &Run,
@@ -402,14 +417,20 @@ fn block(
         return offer_rows(&text, scan.filter, Some(&held.key), sink, stats);
     }
     stats.rows_scanned += u64::from(meta.rows);
-    let block = Block::new(&held.opened, meta, own);
+    // What reads everything would push out what is asked for again and again.
+    let keeps = scan.stops_early;
+    let parts = if keeps { held.parts_of(nth) } else { Parts::default() };
+    let block = Block::with(&held.opened, meta, own, parts);
     let candidates = in_range(&block, scan.filter.time)?;
     let wanted = query.rows(&block, nth, filters, &candidates)?;
-    if wanted.is_empty() {
-        return Ok(());
+    if !wanted.is_empty() {
+        stats.rows_matched += wanted.count() as u64;
+        sink.block(&block, &wanted, &held.key)?;
     }
-    stats.rows_matched += wanted.count() as u64;
-    sink.block(&block, &wanted, &held.key)
+    if keeps {
+        held.keep(app, nth, block.into_parts());
+    }
+    Ok(())
 }
 
 /// The rows of a block whose times are wanted.

@@ -1,7 +1,11 @@
 //! The walk over the segments of a range, as the catalog lists them: a page at a time, and before that those
 //! that the partition indexes point to.
 
-use std::{collections::HashSet, iter::Peekable, vec::IntoIter};
+use std::{
+    collections::{HashSet, VecDeque},
+    iter::{self, Peekable},
+    vec::IntoIter,
+};
 
 use super::{Stats, needles::Needles, open, rollups};
 use crate::{
@@ -27,9 +31,11 @@ pub struct Segments<'a> {
     rollups: bool,
     facts: bool,
     needles: Option<(Needles, &'a Filter)>,
-    /// Those that the indexes point to.
-    some: Peekable<IntoIter<CatalogEntry>>,
+    /// Those that the indexes point to, and how many of them were brought.
+    some: VecDeque<CatalogEntry>,
     some_keys: HashSet<String>,
+    brought: usize,
+    first_brought: usize,
     page: Peekable<IntoIter<CatalogEntry>>,
     page_len: usize,
     after: Option<After>,
@@ -48,8 +54,10 @@ impl<'a> Segments<'a> {
             rollups: false,
             facts: false,
             needles: None,
-            some: Vec::new().into_iter().peekable(),
+            some: VecDeque::new(),
             some_keys: HashSet::new(),
+            brought: 0,
+            first_brought: usize::MAX,
             page: Vec::new().into_iter().peekable(),
             page_len: FIRST_PAGE,
             after: None,
@@ -72,26 +80,28 @@ impl<'a> Segments<'a> {
         self
     }
 
-    /// Those that can hold the needles, and some more.
+    /// Those that can hold the needles, and some more. So many that the indexes point to are brought together at first,
+    /// and the others when those were not enough.
     #[must_use]
-    pub(super) fn that_hold(mut self, needles: Needles, filter: &'a Filter) -> Self {
+    pub(super) fn that_hold(mut self, needles: Needles, filter: &'a Filter, first: usize) -> Self {
         self.needles = Some((needles, filter));
+        self.first_brought = first;
         self
     }
 
     pub async fn next(&mut self, fresh: &Fresh, stats: &mut Stats) -> Result<Option<CatalogEntry>, Error> {
         loop {
             if self.page.peek().is_none() && !self.done {
-                self.turn(fresh, stats).await?;
+                self.turn(stats).await?;
                 continue;
             }
             let order = |entry: &CatalogEntry| (entry.max_time.as_ms(), entry.key.clone());
             let some_first = self
                 .page
                 .peek()
-                .is_none_or(|page| self.some.peek().is_some_and(|some| order(some) > order(page)));
+                .is_none_or(|page| self.some.front().is_some_and(|some| order(some) > order(page)));
             let entry = if some_first {
-                let Some(entry) = self.some.next() else { return Ok(None) };
+                let Some(entry) = self.some.pop_front() else { return Ok(None) };
                 entry
             } else {
                 let Some(entry) = self.page.next() else { return Ok(None) };
@@ -107,7 +117,24 @@ impl<'a> Segments<'a> {
         }
     }
 
-    async fn turn(&mut self, fresh: &Fresh, stats: &mut Stats) -> Result<(), Error> {
+    /// Called before the entry that came last is looked into: if an index points to it, it is brought with those that
+    /// come next.
+    pub async fn bring(&mut self, entry: &CatalogEntry, fresh: &Fresh, stats: &mut Stats) {
+        let Some((_, filter)) = &self.needles else { return };
+        let passed = self.some_keys.len().saturating_sub(self.some.len() + 1);
+        if !self.some_keys.contains(&entry.key) || passed < self.brought {
+            return;
+        }
+        let most = if self.brought == 0 { self.first_brought } else { self.some.len() + 1 };
+        self.brought = passed + most.min(self.some.len() + 1);
+        if self.some_keys.len() <= open::MAX_BROUGHT {
+            let wanted = |entry: &&CatalogEntry| filter.may_match(&entry.services) && !fresh.covers(entry);
+            let now: Vec<_> = iter::once(entry).chain(&self.some).take(most).filter(wanted).collect();
+            open::bring(self.app, &now, stats).await;
+        }
+    }
+
+    async fn turn(&mut self, stats: &mut Stats) -> Result<(), Error> {
         let (app, tenant, range, limit) = (self.app, self.tenant, self.range, self.page_len);
         // All but the first page ask for the moment that they keep to as well.
         stats.catalog_requests += 1 + u64::from(self.after.is_some() || self.needles.is_some());
@@ -120,14 +147,11 @@ impl<'a> Segments<'a> {
             (None, Some(after)) => {
                 app.catalog.segments_as_of(tenant, range, after, self.as_of, limit).await?
             }
-            (Some((needles, filter)), None) => {
+            (Some((needles, _)), None) => {
                 let found = app.partitions.candidates(tenant, range, &needles.wanted, limit).await?;
                 self.as_of = found.as_of;
-                let wanted =
-                    |entry: &&CatalogEntry| filter.may_match(&entry.services) && !fresh.covers(entry);
-                open::bring(app, &found.some.iter().filter(wanted).collect::<Vec<_>>(), stats).await;
                 self.some_keys = found.some.iter().map(|entry| entry.key.clone()).collect();
-                self.some = found.some.into_iter().peekable();
+                self.some = found.some.into();
                 found.page
             }
             (Some((needles, _)), Some(after)) => {

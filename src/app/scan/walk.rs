@@ -7,6 +7,9 @@ use crate::{
     ports::CatalogEntry,
 };
 
+/// Of the segments that indexes point to, those that are read at first when the newest rows are likely to be enough.
+const FIRST_BROUGHT: usize = 2;
+
 /// The segments of a scan, in its order.
 pub(super) enum Walk<'a> {
     Paged(Box<Segments<'a>>),
@@ -23,7 +26,9 @@ impl<'a> Walk<'a> {
     ) -> Result<Self, Error> {
         let mut segments = Segments::new(app, scan.filter.tenant(), scan.filter.time);
         if let Some(needles) = needles {
-            segments = segments.that_hold(needles, scan.filter);
+            let is_first_enough = scan.stops_early && scan.order == Order::Newest;
+            let first = if is_first_enough { FIRST_BROUGHT } else { usize::MAX };
+            segments = segments.that_hold(needles, scan.filter, first);
         } else if rollups {
             // What words decide is not in them.
             segments = segments.with_rollups();
@@ -34,6 +39,7 @@ impl<'a> Walk<'a> {
         let mut listed = Vec::new();
         while let Some(mut entry) = segments.next(fresh, stats).await? {
             if scan.filter.may_match(&entry.services) {
+                segments.bring(&entry, fresh, stats).await;
                 // They would be most of what is held.
                 entry.services.clear();
                 listed.push(entry);
@@ -53,6 +59,13 @@ impl<'a> Walk<'a> {
         match self {
             Self::Paged(segments) => segments.next(fresh, stats).await,
             Self::Listed(entries) => Ok(entries.next()),
+        }
+    }
+
+    /// Called before the entry that came last is looked into.
+    pub(super) async fn bring(&mut self, entry: &CatalogEntry, fresh: &Fresh, stats: &mut Stats) {
+        if let Self::Paged(segments) = self {
+            segments.bring(entry, fresh, stats).await;
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! `mode` is 0 for offsets from the smallest number and 1 for offsets of differences from the smallest one.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 
@@ -175,18 +175,23 @@ pub(super) struct Ints {
     first: u64,
     step: Option<i64>,
     planes: Bytes,
-    all: OnceCell<Vec<u64>>,
+    all: OnceLock<Vec<u64>>,
 }
 
 impl Ints {
     /// Finds so many numbers at the front of `input`, which is of `all`.
     pub(super) fn read(input: &mut Input<'_>, all: &Bytes, count: usize) -> Result<Self, Corrupt> {
         let Packed { count, first, step, planes } = Packed::read(input, count)?;
-        Ok(Self { count, first, step, planes: all.slice_ref(planes), all: OnceCell::new() })
+        Ok(Self { count, first, step, planes: all.slice_ref(planes), all: OnceLock::new() })
     }
 
     pub(super) fn len(&self) -> usize {
         self.count
+    }
+
+    /// About the bytes that it takes in memory beside those it was read from.
+    pub(super) fn weight(&self) -> usize {
+        self.all.get().map_or(0, |all| all.len() * 8)
     }
 
     pub(super) fn get(&self, nth: usize) -> Option<u64> {

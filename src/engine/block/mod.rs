@@ -31,7 +31,7 @@ pub use segment::Segment;
 pub use shred::Kind;
 pub use summary::{Rollup, ServiceSummary, Summary};
 pub use template::{HasWord, Template};
-pub use view::{Block, Opened};
+pub use view::{Block, Opened, Parts};
 pub use weights::Weights;
 
 /// The version written into every footer; a reader takes this one and all before it.

@@ -1,16 +1,17 @@
 //! Reading blocks column by column: only what is asked for is inflated.
 
 mod anchors;
+mod parts;
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
     collections::{BTreeMap, btree_map::Entry},
-    rc::Rc,
     sync::Arc,
 };
 
 use anchors::Below;
 use bytes::Bytes;
+pub use parts::Parts;
 use uuid::Uuid;
 
 use super::{
@@ -127,15 +128,7 @@ pub struct Block<'a> {
     meta: &'a BlockMeta,
     bytes: Bytes,
     inflater: RefCell<Inflater>,
-    times: OnceCell<Rc<Vec<Timestamp>>>,
-    ids: OnceCell<Rc<Vec<Uuid>>>,
-    /// By which shapes have the column.
-    rows: RefCell<BTreeMap<Vec<bool>, Rc<Vec<u32>>>>,
-    tids: RefCell<BTreeMap<u32, Rc<Vec<u16>>>>,
-    variables: RefCell<BTreeMap<u32, Rc<Variables>>>,
-    shapes: RefCell<Option<Rc<Vec<u32>>>>,
-    /// Bytes that variables not yet read may inflate to.
-    room: Cell<usize>,
+    parts: RefCell<Parts>,
     /// How many references are being followed.
     depth: Cell<usize>,
 }
@@ -143,9 +136,18 @@ pub struct Block<'a> {
 impl<'a> Block<'a> {
     /// `bytes` are the block's own.
     pub fn new(opened: &'a Opened, meta: &'a BlockMeta, bytes: Bytes) -> Self {
-        let (inflater, times, ids, rows, tids, variables, shapes) = Default::default();
-        let (room, depth) = (Cell::new(MAX_VARIABLE_BYTES), Cell::default());
-        Self { opened, meta, bytes, inflater, times, ids, rows, tids, variables, shapes, room, depth }
+        Self::with(opened, meta, bytes, Parts::default())
+    }
+
+    /// The same with what another reader has read of this block.
+    pub fn with(opened: &'a Opened, meta: &'a BlockMeta, bytes: Bytes, parts: Parts) -> Self {
+        let (inflater, depth) = Default::default();
+        Self { opened, meta, bytes, inflater, parts: RefCell::new(parts), depth }
+    }
+
+    /// What was read of it.
+    pub fn into_parts(self) -> Parts {
+        self.parts.into_inner()
     }
 
     pub fn len(&self) -> usize {
@@ -164,36 +166,36 @@ impl<'a> Block<'a> {
         self.opened
     }
 
-    fn chunk(&self, offset: u64, length: u64) -> Result<Vec<u8>, Corrupt> {
+    fn chunk(&self, offset: u64, length: u64) -> Result<Bytes, Corrupt> {
         if length == 0 {
-            return Ok(Vec::new());
+            return Ok(Bytes::new());
         }
         let range = usize::try_from(offset).ok().zip(usize::try_from(length).ok());
         let member = range.and_then(|(from, length)| self.bytes.get(from..from.checked_add(length)?));
         let member = member.ok_or_else(|| Corrupt::damaged("block", "it is shorter than its footer says"))?;
-        self.inflater.borrow_mut().inflate(member, MAX_INFLATED_BYTES, "column")
+        Ok(self.inflater.borrow_mut().inflate(member, MAX_INFLATED_BYTES, "column")?.into())
     }
 
-    fn head(&self, nth: usize) -> Result<Vec<u8>, Corrupt> {
+    fn head(&self, nth: usize) -> Result<Bytes, Corrupt> {
         let heads = self.meta.heads.unwrap_or_default();
         let before = heads.iter().take(nth).sum();
         self.chunk(before, heads.get(nth).copied().unwrap_or(0))
     }
 
-    pub fn times(&self) -> Result<Rc<Vec<Timestamp>>, Corrupt> {
-        if let Some(times) = self.times.get() {
+    pub fn times(&self) -> Result<Arc<Vec<Timestamp>>, Corrupt> {
+        if let Some(times) = &self.parts.borrow().times {
             return Ok(times.clone());
         }
-        let times = Rc::new(chunks::read_times(&self.head(0)?, self.len())?);
-        Ok(self.times.get_or_init(|| times).clone())
+        let times = Arc::new(chunks::read_times(&self.head(0)?, self.len())?);
+        Ok(self.parts.borrow_mut().times.insert(times).clone())
     }
 
-    pub fn ids(&self) -> Result<Rc<Vec<Uuid>>, Corrupt> {
-        if let Some(ids) = self.ids.get() {
+    pub fn ids(&self) -> Result<Arc<Vec<Uuid>>, Corrupt> {
+        if let Some(ids) = &self.parts.borrow().ids {
             return Ok(ids.clone());
         }
-        let ids = Rc::new(chunks::read_ids(&self.head(1)?, self.len())?);
-        Ok(self.ids.get_or_init(|| ids).clone())
+        let ids = Arc::new(chunks::read_ids(&self.head(1)?, self.len())?);
+        Ok(self.parts.borrow_mut().ids.insert(ids).clone())
     }
 
     pub fn received(&self) -> Result<Vec<Timestamp>, Corrupt> {
@@ -209,16 +211,15 @@ impl<'a> Block<'a> {
         (!bytes.is_empty()).then(|| chunks::read_times(&bytes, self.len())).transpose()
     }
 
-    fn shapes(&self) -> Result<Rc<Vec<u32>>, Corrupt> {
-        if let Some(shapes) = &*self.shapes.borrow() {
+    fn shapes(&self) -> Result<Arc<Vec<u32>>, Corrupt> {
+        if let Some(shapes) = &self.parts.borrow().shapes {
             return Ok(shapes.clone());
         }
-        let shapes = Rc::new(chunks::read_shapes(&self.head(3)?, self.len())?);
+        let shapes = Arc::new(chunks::read_shapes(&self.head(3)?, self.len())?);
         if shapes.iter().any(|shape| *shape as usize >= self.opened.footer.shapes.len()) {
             return Err(Corrupt::damaged("shapes", "a row has an unknown one"));
         }
-        *self.shapes.borrow_mut() = Some(shapes.clone());
-        Ok(shapes)
+        Ok(self.parts.borrow_mut().shapes.insert(shapes).clone())
     }
 
     pub fn column(&self, column: u32) -> Option<&'a BlockColumn> {
@@ -227,21 +228,21 @@ impl<'a> Block<'a> {
     }
 
     /// The rows that have a value of this column.
-    fn rows_of(&self, column: &BlockColumn) -> Result<Option<Rc<Vec<u32>>>, Corrupt> {
+    fn rows_of(&self, column: &BlockColumn) -> Result<Option<Arc<Vec<u32>>>, Corrupt> {
         if column.rows == self.meta.rows {
             return Ok(None);
         }
         let has: Vec<bool> =
             self.opened.footer.shapes.iter().map(|shape| shape.contains(&column.column)).collect();
         // Columns that come together have the same rows.
-        let known = self.rows.borrow().get(&has).cloned();
+        let known = self.parts.borrow().rows.get(&has).cloned();
         let rows = if let Some(rows) = known {
             rows
         } else {
             let shapes = self.shapes()?;
             let rows = (0_u32..).zip(&*shapes).filter(|(_, shape)| has.get(**shape as usize) == Some(&true));
-            let rows: Rc<Vec<u32>> = Rc::new(rows.map(|(row, _)| row).collect());
-            self.rows.borrow_mut().insert(has, rows.clone());
+            let rows: Arc<Vec<u32>> = Arc::new(rows.map(|(row, _)| row).collect());
+            self.parts.borrow_mut().rows.insert(has, rows.clone());
             rows
         };
         if rows.len() != column.rows as usize {
@@ -255,8 +256,8 @@ impl<'a> Block<'a> {
         Ok(Entries { rows: self.rows_of(column)?, tids: self.tids(column)? })
     }
 
-    fn tids(&self, column: &BlockColumn) -> Result<Rc<Vec<u16>>, Corrupt> {
-        if let Some(tids) = self.tids.borrow().get(&column.column) {
+    fn tids(&self, column: &BlockColumn) -> Result<Arc<Vec<u16>>, Corrupt> {
+        if let Some(tids) = self.parts.borrow().tids.get(&column.column) {
             return Ok(tids.clone());
         }
         let values = column.rows as usize;
@@ -268,13 +269,13 @@ impl<'a> Block<'a> {
             let offset = heads + before.map(|other| other.numbers).sum::<u64>();
             decode::tids(&self.chunk(offset, column.numbers)?, values, &column.templates)?
         };
-        let tids = Rc::new(tids);
-        self.tids.borrow_mut().insert(column.column, tids.clone());
+        let tids = Arc::new(tids);
+        self.parts.borrow_mut().tids.insert(column.column, tids.clone());
         Ok(tids)
     }
 
-    fn variables(&self, column: &BlockColumn) -> Result<Rc<Variables>, Corrupt> {
-        if let Some(variables) = self.variables.borrow().get(&column.column) {
+    fn variables(&self, column: &BlockColumn) -> Result<Arc<Variables>, Corrupt> {
+        if let Some(variables) = self.parts.borrow().variables.get(&column.column) {
             return Ok(variables.clone());
         }
         let numbers: u64 = self.meta.columns.iter().map(|other| other.numbers).sum();
@@ -282,15 +283,18 @@ impl<'a> Block<'a> {
         let before = self.meta.columns.iter().take_while(|other| other.column != column.column);
         let offset = heads + numbers + before.map(|other| other.variables).sum::<u64>();
         let bytes = self.chunk(offset, column.variables)?;
-        let room = self.room.get().checked_sub(bytes.len());
-        self.room.set(room.ok_or_else(|| Corrupt::damaged("block", "its variables are too long"))?);
+        let inflated = self.parts.borrow().inflated + bytes.len();
+        if inflated > MAX_VARIABLE_BYTES {
+            return Err(Corrupt::damaged("block", "its variables are too long"));
+        }
+        self.parts.borrow_mut().inflated = inflated;
         let templates: Vec<Arc<Template>> =
             self.opened.templates(column).map(|(template, _)| template.clone()).collect();
         let counts: Vec<u32> = column.templates.iter().map(|(_, count)| *count).collect();
         let below = Below { block: self, column: column.column };
-        let variables = Variables::read(&templates, &counts, &self.entries(column)?, bytes, &below)?;
-        let variables = Rc::new(variables);
-        self.variables.borrow_mut().insert(column.column, variables.clone());
+        let variables = Variables::read(&templates, &counts, &self.entries(column)?, &bytes, &below)?;
+        let variables = Arc::new(variables);
+        self.parts.borrow_mut().variables.insert(column.column, variables.clone());
         Ok(variables)
     }
 
@@ -405,7 +409,7 @@ pub struct ColumnValues<'b> {
     pub entries: Entries,
     templates: Vec<&'b Template>,
     /// Read when the first value is asked for that has one.
-    variables: OnceCell<Rc<Variables>>,
+    variables: OnceCell<Arc<Variables>>,
     /// Which of its template's rows each value is, once that many were asked for that counting them pays.
     nths: OnceCell<Vec<u32>>,
     asked: Cell<u32>,
@@ -443,7 +447,7 @@ impl ColumnValues<'_> {
         self.variables()?.render(template, *tid, self.at(nth, *tid), to)
     }
 
-    fn variables(&self) -> Result<&Rc<Variables>, Corrupt> {
+    fn variables(&self) -> Result<&Arc<Variables>, Corrupt> {
         if let Some(variables) = self.variables.get() {
             return Ok(variables);
         }

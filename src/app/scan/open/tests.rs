@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     engine::{
-        block::{Segment, SegmentId, rows, segment},
+        block::{Block, Segment, SegmentId, rows, segment},
         record::timestamp::Timestamp,
     },
     fakes::World,
@@ -61,7 +61,7 @@ impl Copies {
         if self.world.objects.bytes(&entry.key).is_none() {
             self.world.objects.overwrite(&entry.key, self.bytes.clone());
         }
-        let held = open(&self.app, &entry, false, &mut Stats::default()).await.unwrap().unwrap();
+        let held = open(&self.app, &entry, Reads::Footer, &mut Stats::default()).await.unwrap().unwrap();
         self.check();
         held
     }
@@ -124,10 +124,8 @@ async fn those_that_an_index_points_to_are_brought_in_one_read_each() {
     assert_eq!((stats.r2_reads, stats.segments), (2, 0));
     assert!(copies.is_kept(0).await && !copies.is_kept(1).await && copies.is_kept(2).await);
     copies.check();
-    let many: Vec<_> = (10..=10 + MAX_BROUGHT).map(entry).collect();
-    // What is kept is not brought again, and no more than a few, nor what is not there.
+    // What is kept is not brought again, and no harm is done by what is not there.
     bring(&copies.app, &[&entries[0]], &mut stats).await;
-    bring(&copies.app, &many.iter().collect::<Vec<_>>(), &mut stats).await;
     assert_eq!(stats.r2_reads, 2);
     bring(&copies.app, &[&entry(20)], &mut stats).await;
     assert_eq!(stats.r2_reads, 3);
@@ -182,4 +180,45 @@ async fn segments_that_grow_drive_out_others_and_at_last_themselves() {
         copies.check();
     }
     assert_eq!(copies.app.segments.0.values().len(), 0);
+}
+
+#[tokio::test]
+async fn the_newest_blocks_come_with_the_filters() {
+    let copies = Copies::of(2_000);
+    let (app, end) = (&copies.app, copies.entry.filters_offset.unwrap());
+    let mut stats = Stats::default();
+    copies.world.objects.overwrite(&copies.entry.key, copies.bytes.clone());
+    let held = open(app, &copies.entry, Reads::Newest, &mut stats).await.unwrap().unwrap();
+    let columns: Vec<u32> = (0..).zip(&held.opened.footer.columns).map(|(nth, _)| nth).collect();
+    held.load_filters(app, &columns, &mut stats).await.unwrap().unwrap();
+    assert_eq!(stats.r2_reads, 1);
+    copies.check();
+    let from = end - NEWEST_BYTES;
+    assert!(!held.costs_a_read(from, NEWEST_BYTES) && held.costs_a_read(from - 1, NEWEST_BYTES));
+    let read = held.read(app, from, NEWEST_BYTES).await.unwrap().unwrap();
+    let at = |offset: u64| usize::try_from(offset).unwrap();
+    assert!(read == copies.bytes[at(from)..at(end)]);
+}
+
+#[tokio::test]
+async fn what_was_read_of_a_block_has_weight() {
+    let copies = Copies::of(2_000);
+    let held = copies.open(0).await;
+    let before = copies.check();
+    let meta = &held.opened.footer.blocks[0];
+    let bytes = copies.bytes[..usize::try_from(meta.length).unwrap()].to_vec();
+    let block = Block::with(&held.opened, meta, bytes.into(), held.parts_of(0));
+    let ids = block.ids().unwrap();
+    held.keep(&copies.app, 0, block.into_parts());
+    assert_eq!(copies.check(), before + held.parts_of(0).weight());
+    assert!(held.parts_of(0).weight() >= meta.rows as usize * 16);
+    // The next reader reads nothing: there are no bytes to read it from.
+    let again = Block::with(&held.opened, meta, Bytes::new(), held.parts_of(0));
+    assert!(Arc::ptr_eq(&ids, &again.ids().unwrap()));
+    assert!(again.times().is_err());
+    for block in 1..40 {
+        held.keep(&copies.app, block, held.parts_of(0));
+    }
+    assert_eq!(held.blocks().len(), MAX_KEPT_BLOCKS);
+    copies.check();
 }

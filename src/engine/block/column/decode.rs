@@ -2,9 +2,11 @@
 //! block must not pay for all of them.
 
 use std::{
-    cell::{Cell, OnceCell},
-    rc::Rc,
-    sync::Arc,
+    cell::OnceCell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -57,8 +59,8 @@ pub(in crate::engine::block) fn tids(
 #[derive(Clone, Debug)]
 pub struct Entries {
     /// Absent when all rows have one.
-    pub rows: Option<Rc<Vec<u32>>>,
-    pub tids: Rc<Vec<u16>>,
+    pub rows: Option<Arc<Vec<u32>>>,
+    pub tids: Arc<Vec<u16>>,
 }
 
 impl Entries {
@@ -98,10 +100,10 @@ pub(in crate::engine::block) trait Anchors {
 /// A column that others refer to, and its rows.
 #[derive(Debug)]
 pub(in crate::engine::block) struct Anchor {
-    variables: Rc<Variables>,
-    rows: Option<Rc<Vec<u32>>>,
+    variables: Arc<Variables>,
+    rows: Option<Arc<Vec<u32>>>,
     /// Where the row asked for last was found: the next one is most often behind it.
-    last: Cell<usize>,
+    last: AtomicUsize,
 }
 
 /// The variables of all templates of a column.
@@ -143,11 +145,10 @@ impl Variables {
         templates: &[Arc<Template>],
         counts: &[u32],
         entries: &Entries,
-        bytes: Vec<u8>,
+        bytes: &Bytes,
         anchors: &dyn Anchors,
     ) -> Result<Self, Corrupt> {
-        let bytes = Bytes::from(bytes);
-        let mut input = Input(&bytes);
+        let mut input = Input(bytes);
         let mut read = Vec::with_capacity(templates.len());
         let by_template = OnceCell::new();
         let mut depth = 0;
@@ -155,7 +156,7 @@ impl Variables {
             let mut slots = Vec::new();
             for var in template.vars() {
                 slots.push(match input.byte()? {
-                    OWN => Slot::Own(Own::read(&mut input, &bytes, var, *count as usize)?),
+                    OWN => Slot::Own(Own::read(&mut input, bytes, var, *count as usize)?),
                     PER => {
                         let anchor = anchors.anchor(column(&mut input)?)?;
                         depth = depth.max(anchor.depth() + 1);
@@ -167,7 +168,7 @@ impl Variables {
                             Some(anchor.used(&entries.rows_of(own))?)
                         };
                         let count = used.as_ref().map_or_else(|| anchor.distinct(), |used| Ok(used.len()))?;
-                        Slot::Per { anchor, used, own: Own::read(&mut input, &bytes, var, count)? }
+                        Slot::Per { anchor, used, own: Own::read(&mut input, bytes, var, count)? }
                     }
                     SAME => {
                         let anchor = anchors.anchor(column(&mut input)?)?;
@@ -253,6 +254,16 @@ impl Variables {
     }
 
     /// The only variable, of a column that others refer to.
+    /// About the bytes that it takes in memory beside its chunk, without the columns that it refers to.
+    pub(in crate::engine::block) fn weight(&self) -> usize {
+        let of_slot = |slot: &Slot| match slot {
+            Slot::Own(own) => own.weight(),
+            Slot::Per { used, own, .. } => own.weight() + used.as_ref().map_or(0, |used| used.len() * 4),
+            Slot::Same { .. } => 0,
+        };
+        self.templates.iter().flatten().map(|slot| 150 + of_slot(slot)).sum()
+    }
+
     fn single(&self) -> Result<&Slot, Corrupt> {
         match self.templates.as_slice() {
             [slots] if slots.len() == 1 => slots.first(),
@@ -267,14 +278,14 @@ fn column(input: &mut Input<'_>) -> Result<u32, Corrupt> {
 }
 
 impl Anchor {
-    pub(in crate::engine::block) fn new(variables: Rc<Variables>, rows: Option<Rc<Vec<u32>>>) -> Self {
-        Self { variables, rows, last: Cell::default() }
+    pub(in crate::engine::block) fn new(variables: Arc<Variables>, rows: Option<Arc<Vec<u32>>>) -> Self {
+        Self { variables, rows, last: AtomicUsize::default() }
     }
 
     fn has_rows(&self, entries: &Entries) -> bool {
         match (&self.rows, &entries.rows) {
             (None, None) => true,
-            (Some(own), Some(rows)) => Rc::ptr_eq(own, rows),
+            (Some(own), Some(rows)) => Arc::ptr_eq(own, rows),
             _ => false,
         }
     }
@@ -283,11 +294,11 @@ impl Anchor {
     fn entry(&self, row: usize) -> Result<usize, Corrupt> {
         let Some(rows) = &self.rows else { return Ok(row) };
         let is_row = |nth: &usize| rows.get(*nth).is_some_and(|known| *known as usize == row);
-        let last = self.last.get();
+        let last = self.last.load(Ordering::Relaxed);
         let found = || rows.binary_search_by_key(&row, |known| *known as usize).ok();
         let nth = (last..last.saturating_add(3)).find(is_row).or_else(found);
         let nth = nth.ok_or_else(|| damaged(NO_ROW))?;
-        self.last.set(nth);
+        self.last.store(nth, Ordering::Relaxed);
         Ok(nth)
     }
 

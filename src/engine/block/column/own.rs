@@ -1,6 +1,6 @@
 //! The values that a variable has of its own, left as they lie until one is asked for.
 
-use std::{cell::OnceCell, ops::Range};
+use std::{ops::Range, sync::OnceLock};
 
 use bytes::Bytes;
 
@@ -30,7 +30,7 @@ pub(super) enum Own {
         lengths: Ints,
         bytes: Bytes,
         /// Where the values end, once they are asked for; none when the text is damaged.
-        ends: OnceCell<Option<Vec<u32>>>,
+        ends: OnceLock<Option<Vec<u32>>>,
     },
 }
 
@@ -65,9 +65,20 @@ impl Own {
                 let end = lengths.sum().and_then(|sum| usize::try_from(sum).ok());
                 let end = end.ok_or_else(|| damaged("a text is too long"))?;
                 let bytes = all.slice_ref(input.take(end)?);
-                Self::Texts { lengths, bytes, ends: OnceCell::new() }
+                Self::Texts { lengths, bytes, ends: OnceLock::new() }
             }
         })
+    }
+
+    /// About the bytes that it takes in memory beside its chunk.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.weight(),
+            Self::Hex { which, .. } => which.as_ref().map_or(0, Ints::weight),
+            Self::Texts { lengths, ends, .. } => {
+                lengths.weight() + ends.get().and_then(Option::as_ref).map_or(0, |ends| ends.len() * 4)
+            }
+        }
     }
 
     pub(super) fn find(&self, nth: usize) -> Result<Found<'_>, Corrupt> {
