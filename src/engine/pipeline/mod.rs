@@ -9,7 +9,7 @@ mod client;
 mod events;
 pub mod settings;
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, cell::LazyCell, fmt, sync::Arc};
 
 use serde_json::Value;
 
@@ -157,23 +157,30 @@ impl Pipeline {
 
     /// How a plain record is stored, if it needs no more than what `Additions` can say.
     pub fn plain<'p>(&self, plain: &'p Plain<'_>, options: Options<'p>) -> Option<Way<'p>> {
-        let json = str::from_utf8(plain.json).ok()?;
-        if options.redact && (self.names_fields || self.redactor.suspects(json))
-            || self.steps.attacks && attack::suspects(json)
-        {
-            return None;
+        let redacts = options.redact && (self.names_fields || self.redactor.is_enabled());
+        if redacts || self.steps.attacks {
+            let json = str::from_utf8(plain.json).ok()?;
+            let is_suspect = redacts && (self.names_fields || self.redactor.suspects(json))
+                || self.steps.attacks && attack::suspects(json);
+            if is_suspect {
+                return None;
+            }
         }
         let enriches = self.steps.enrichment;
         let message = plain.text("message")?;
         if enriches && enrich::may_have_fields(&message) && enrich::parse_message(&message).is_some() {
             return None;
         }
-        let [component, environment, method, error_type, logger, sent] =
-            ["component", "environment", "method", "error_type", "logger", "category"]
-                .map(|name| plain.text(name));
-        let is_changed = component.as_deref().is_some_and(|name| enrich::component(name).is_some())
-            || environment.as_deref().is_some_and(|name| enrich::environment(name).is_some());
-        if enriches && is_changed {
+        // Many are asked for by no step.
+        let lazily = |name: &'static str| LazyCell::new(move || plain.text(name));
+        let [component, environment, method, error_type, logger] =
+            ["component", "environment", "method", "error_type", "logger"].map(lazily);
+        let sent = plain.text("category");
+        let is_changed = || {
+            component.as_deref().is_some_and(|name| enrich::component(name).is_some())
+                || environment.as_deref().is_some_and(|name| enrich::environment(name).is_some())
+        };
+        if enriches && is_changed() {
             return None;
         }
         let level = plain.level().or_else(|| self.level_in(&message));
@@ -270,8 +277,11 @@ impl Pipeline {
     }
 
     fn class(&self, level: Level, category: Option<&str>, routed: Option<Class>) -> Class {
-        let category = category.map(str::to_ascii_lowercase);
-        self.retention.class(level, category.as_deref(), routed)
+        let is_lower = |name: &&str| !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let lower = category.map(|name| {
+            Some(name).filter(is_lower).map_or_else(|| name.to_ascii_lowercase().into(), Cow::Borrowed)
+        });
+        self.retention.class(level, lower.as_deref(), routed)
     }
 
     /// The failed login that a message tells of.

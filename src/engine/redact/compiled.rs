@@ -59,6 +59,10 @@ impl Redactor {
         Ok(Self { policy: policy.clone(), key, strategies, patterns, anchored })
     }
 
+    pub const fn is_enabled(&self) -> bool {
+        self.policy.enabled
+    }
+
     /// Quick and conservative, on a piece of a record's JSON as it was sent, with its escapes, keys and values in
     /// one: false only when nothing in it would be changed by `record`.
     pub fn suspects(&self, json: &str) -> bool {
