@@ -38,8 +38,11 @@ const PAGE: usize = 200;
 /// Pairs that a run of the job writes. It has 15 minutes of CPU, and takes about 0.3 µs for each.
 const MAX_PAIRS: u64 = 1 << 30;
 
-/// The hour of the day in which indexes are made anew that have lost half of their segments: behind the nightly expiry.
+/// The hour of the day, behind the nightly expiry, in which indexes are made anew that have lost so large a share of their
+/// segments, or any and are so old: no word stays longer than that behind its segment.
 const THINNING_HOUR: i64 = 4;
+const LOST_SHARE: usize = 8;
+const LOST_MS: i64 = 30 * 24 * HOUR_MS;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 /// An index is written in objects of this size, and a zone more.
@@ -148,7 +151,6 @@ fn size_of_runs(entries: &[CatalogEntry]) -> Size {
 
 impl Group<'_> {
     async fn run(&mut self, waiting: Vec<CatalogEntry>) -> Result<(), Error> {
-        self.thin_out().await?;
         for some in waiting.chunks(MAX_RUNS) {
             let mut new = some.to_vec();
             while !new.is_empty() && self.indexed.pairs_written < MAX_PAIRS {
@@ -160,23 +162,31 @@ impl Group<'_> {
             }
             self.merge_alike().await?;
         }
-        self.merge_alike().await
+        self.merge_alike().await?;
+        self.thin_out().await
     }
 
-    /// Makes indexes anew that have lost half of their segments: short terms end before long ones. Once a day, because
-    /// it counts the segments of each.
+    /// Makes indexes anew that have lost segments: short terms end before long ones. Once a day, because it counts the
+    /// segments of each.
     async fn thin_out(&mut self) -> Result<(), Error> {
         if self.now.as_ms().div_euclid(HOUR_MS).rem_euclid(24) != THINNING_HOUR {
             return Ok(());
         }
+        let mut read = 0;
         for partition in self.partitions.clone() {
-            if self.indexed.pairs_written >= MAX_PAIRS {
-                break;
-            }
             let listed = self.app.partitions.members(&partition.tenant, partition.number).await?.len();
-            if listed > 0 && listed * 2 <= partition.segments as usize {
-                self.make(&mut Vec::new(), &[partition.number]).await?;
+            let lost = (partition.segments as usize).saturating_sub(listed);
+            // Its number is the second in which it was made, or a little later.
+            let age_ms = self.now.as_ms() - i64::from(partition.number) * 1_000;
+            let is_due = lost * LOST_SHARE >= partition.segments as usize || age_ms >= LOST_MS;
+            read += if lost > 0 && is_due { partition.pairs } else { 0 };
+            if listed == 0 || lost == 0 || !is_due || self.indexed.pairs_written + read > MAX_PAIRS {
+                continue;
             }
+            // Once more if it cannot be read: then it is given up.
+            while self.partitions.contains(&partition)
+                && !self.make(&mut Vec::new(), &[partition.number]).await?
+            {}
         }
         Ok(())
     }

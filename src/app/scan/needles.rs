@@ -109,10 +109,13 @@ pub(super) async fn look_up(
     let mut needles =
         Needles { wanted: Wanted { known: overlapping.known, ..Wanted::default() }, many: BTreeMap::new() };
     let mut room = MAX_SOME;
-    // To ask the index of one segment costs as much as to ask the segment.
+    // To ask the index of one segment costs as much as to ask the segment, which has the number 0 there.
     let (worth, single): (Vec<_>, Vec<_>) =
         overlapping.partitions.into_iter().partition(|partition| partition.segments > 1);
-    needles.wanted.all.extend(single.iter().map(|partition| partition.number));
+    let (some, others) = single.split_at(single.len().min(room));
+    room -= some.len();
+    needles.wanted.some.extend(some.iter().map(|partition| (partition.number, vec![0])));
+    needles.wanted.all.extend(others.iter().map(|partition| partition.number));
     stats.catalog_requests += u64::from(!worth.is_empty());
     let headers = headers(app, tenant, &worth).await?;
     for some in worth.chunks(WAVE) {

@@ -1,5 +1,6 @@
 //! Which indexes become one. Sizes are told apart by powers of four; as soon as there are four of one size they
-//! are merged. So a word is written anew once for each size, and there are at most three indexes of each.
+//! are merged. So a word is written anew once for each size, and there are at most three indexes of each. Only the
+//! smallest one takes in all that is new, until it is of some dozens of segments.
 
 use super::MAX_SEGMENTS;
 
@@ -9,11 +10,14 @@ const FULL_PAIRS: u64 = 1 << 28;
 /// Segments of an index that is merged no more.
 const FULL_SEGMENTS: u32 = 1 << 12;
 
-/// Pairs of an index that all that is new goes into: until then a search asks one where there would be three of each size.
+/// Pairs and segments of an index that all that is new goes into: until then a search asks one where there would be three of
+/// each size. Each segment is rows of the catalog that are written anew.
 const SMALL_PAIRS: u64 = 1 << 21;
+const SMALL_SEGMENTS: u32 = 32;
 
 /// Indexes of one size that become one.
 const TOGETHER: usize = 4;
+const MOST_TOGETHER: usize = 2 * TOGETHER;
 
 /// How large an index is, or what waits for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,12 @@ impl Size {
     }
 }
 
+impl Size {
+    fn is_small(self) -> bool {
+        self.pairs < SMALL_PAIRS && self.segments < SMALL_SEGMENTS
+    }
+}
+
 /// Which of these indexes are merged with what waits, by their numbers. What is smaller than that comes along.
 pub fn with_new(known: &[(u32, Size)], new: Size) -> Vec<u32> {
     let Some(level) = new.level() else { return Vec::new() };
@@ -41,10 +51,9 @@ pub fn with_new(known: &[(u32, Size)], new: Size) -> Vec<u32> {
     if peers.len() + 1 >= TOGETHER {
         chosen.extend(peers);
     } else {
-        chosen.extend(peers.into_iter().filter(|(_, size)| size.pairs < SMALL_PAIRS));
+        chosen.extend(peers.into_iter().filter(|(_, size)| size.is_small()));
     }
-    let larger = of(u32::gt);
-    chosen.extend(larger.into_iter().filter(|(_, size)| size.pairs < SMALL_PAIRS));
+    chosen.extend(of(u32::gt).into_iter().filter(|(_, size)| size.is_small()));
     fitting(chosen, new.segments)
 }
 
@@ -55,7 +64,7 @@ pub fn among(known: &[(u32, Size)]) -> Vec<u32> {
     levels.sort_unstable_by_key(|(level, number, _)| (*level, *number));
     let mut full = levels.chunk_by(|a, b| a.0 == b.0).filter(|level| level.len() >= TOGETHER);
     let fitting = |level: &[(u32, u32, Size)]| {
-        fitting(level.iter().map(|(_, number, size)| (*number, *size)).collect(), 0)
+        fitting(level.iter().take(MOST_TOGETHER).map(|(_, number, size)| (*number, *size)).collect(), 0)
     };
     full.find_map(|level| Some(fitting(level)).filter(|chosen| chosen.len() > 1)).unwrap_or_default()
 }
@@ -128,10 +137,40 @@ mod tests {
     }
 
     #[test]
+    fn a_quiet_tenants_rows_are_written_few_times() {
+        // Each day a segment of each of five classes, and few words in it.
+        let (mut known, mut written): (Vec<(u32, Size)>, u32) = (Vec::new(), 0);
+        for day in 0..400 {
+            let mut new = Size { pairs: 10_000, segments: 5 };
+            let mut chosen = with_new(&known, new);
+            loop {
+                known.retain(|(number, size)| {
+                    let taken = chosen.contains(number);
+                    if taken {
+                        new.pairs += size.pairs;
+                        new.segments += size.segments;
+                    }
+                    !taken
+                });
+                written += new.segments;
+                known.push((day, new));
+                chosen = among(&known);
+                if chosen.is_empty() {
+                    break;
+                }
+                new = Size { pairs: 0, segments: 0 };
+            }
+            assert!(known.len() <= 10, "{known:?}");
+        }
+        assert!(written < 8 * 400 * 5, "{written}");
+    }
+
+    #[test]
     fn a_small_index_takes_in_all_that_is_new() {
-        let small = (1, size(SMALL_PAIRS - 1));
-        for new in [1, 100_000, SMALL_PAIRS] {
-            assert_eq!(with_new(&[small, (2, size(SMALL_PAIRS * 4))], size(new)), [1]);
+        let small = (1, Size { pairs: SMALL_PAIRS - 1, segments: SMALL_SEGMENTS - 1 });
+        let many = (3, Size { pairs: 1 << 20, segments: SMALL_SEGMENTS });
+        for new in [1, 100_000, SMALL_PAIRS / 4] {
+            assert_eq!(with_new(&[small, (2, size(SMALL_PAIRS * 4)), many], size(new)), [1]);
         }
     }
 
