@@ -39,8 +39,9 @@ const NEWEST_BYTES: u64 = 256 << 10;
 /// A part up to this size is kept: what a search of few rows reads, and not what an export does.
 const MAX_PART_BYTES: u64 = 512 << 10;
 
-/// Blocks of a segment of which that is kept which was read of them.
-const MAX_KEPT_BLOCKS: usize = 16;
+/// What the isolate keeps of what was read of blocks, and of one block at the most.
+const MAX_PARTS_BYTES: usize = 8 << 20;
+const MAX_PARTS_OF_BLOCK_BYTES: usize = 2 << 20;
 
 /// A segment opened for reading. Segments never change, so it is kept for the next reader.
 pub struct Held {
@@ -53,8 +54,6 @@ pub struct Held {
     filters: Mutex<BTreeMap<u32, Bytes>>,
     /// Parts that have been read, by their offsets.
     parts: Mutex<BTreeMap<u64, Bytes>>,
-    /// Of some blocks what was read of them.
-    blocks: Mutex<BTreeMap<usize, Parts>>,
 }
 
 impl Held {
@@ -65,26 +64,6 @@ impl Held {
             + self.packed_filters().as_ref().map_or(0, |(_, packed)| packed.len())
             + filters.values().map(Bytes::len).sum::<usize>()
             + self.parts().values().map(Bytes::len).sum::<usize>()
-            + self.blocks().values().map(Parts::weight).sum::<usize>()
-    }
-
-    fn blocks(&self) -> MutexGuard<'_, BTreeMap<usize, Parts>> {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What readers before have read of a block.
-    pub fn parts_of(&self, block: usize) -> Parts {
-        self.blocks().get(&block).cloned().unwrap_or_default()
-    }
-
-    /// Keeps what was read of a block for the next reader, if there is room.
-    pub fn keep(&self, app: &App, block: usize, parts: Parts) {
-        let mut blocks = self.blocks();
-        if blocks.len() < MAX_KEPT_BLOCKS || blocks.contains_key(&block) {
-            blocks.insert(block, parts);
-            drop(blocks);
-            app.segments.weigh(&self.key);
-        }
     }
 
     fn packed_filters(&self) -> MutexGuard<'_, Option<(u64, Bytes)>> {
@@ -195,33 +174,49 @@ impl Filters for AtHand {
     }
 }
 
-/// Segments that the isolate has opened, the ones used last.
-pub struct Cache(Recent<Arc<str>, Arc<Held>>);
+/// Segments that the isolate has opened, and what it has read of their blocks, the ones used last.
+pub struct Cache {
+    held: Recent<Arc<str>, Arc<Held>>,
+    parts: Recent<(Arc<str>, usize), Parts>,
+}
 
 impl Default for Cache {
     fn default() -> Self {
-        Self(Recent::new(MAX_CACHED_BYTES))
+        Self { held: Recent::new(MAX_CACHED_BYTES), parts: Recent::new(MAX_PARTS_BYTES) }
     }
 }
 
 impl Cache {
     fn get(&self, key: &str) -> Option<Arc<Held>> {
-        self.0.get(key)
+        self.held.get(key)
+    }
+
+    /// What readers before have read of a block.
+    pub(super) fn parts_of(&self, held: &Held, block: usize) -> Parts {
+        self.parts.get(&(held.key.clone(), block)).unwrap_or_default()
+    }
+
+    /// Keeps what was read of a block for the next reader.
+    pub(super) fn keep_parts(&self, held: &Held, block: usize, parts: Parts) {
+        let weight = parts.weight();
+        if weight <= MAX_PARTS_OF_BLOCK_BYTES {
+            self.parts.put((held.key.clone(), block), parts, weight);
+        }
     }
 
     fn put(&self, held: &Arc<Held>) {
-        self.0.put(held.key.clone(), held.clone(), held.weight());
+        self.held.put(held.key.clone(), held.clone(), held.weight());
     }
 
     /// Weighs a segment again of which more is held than before.
     fn weigh(&self, key: &str) {
-        self.0.weigh(key, |held| held.weight());
+        self.held.weigh(key, |held| held.weight());
     }
 
     /// About the bytes it holds.
     #[cfg(test)]
     fn weight(&self) -> usize {
-        self.0.weight()
+        self.held.weight()
     }
 }
 
@@ -312,15 +307,16 @@ async fn read(
     let footer = reader::footer_for_rows(tail)?;
     let before = |at: u64| usize::try_from(at.saturating_sub(from)).unwrap_or(usize::MAX).min(bytes.len());
     let filters = filters.filter(|_| !whole).map(|at| (at, bytes.slice(before(at)..)));
-    let blocks =
-        filters.as_ref().map(|(at, _)| bytes.slice(..before(*at))).filter(|blocks| !blocks.is_empty());
+    let blocks = filters
+        .as_ref()
+        .map(|(at, _)| Bytes::copy_from_slice(bytes.get(..before(*at)).unwrap_or_default()))
+        .filter(|blocks| !blocks.is_empty());
     let held = Arc::new(Held {
         key: entry.key.as_str().into(),
         opened: Opened::new(footer)?,
         whole: whole.then_some(bytes),
         packed_filters: Mutex::new(filters),
         filters: Mutex::default(),
-        blocks: Mutex::default(),
         parts: Mutex::new(blocks.map(|blocks| (from, blocks)).into_iter().collect()),
     });
     app.segments.put(&held);

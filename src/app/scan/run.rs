@@ -419,7 +419,7 @@ fn block(
     stats.rows_scanned += u64::from(meta.rows);
     // What reads everything would push out what is asked for again and again.
     let keeps = scan.stops_early;
-    let parts = if keeps { held.parts_of(nth) } else { Parts::default() };
+    let parts = if keeps { app.segments.parts_of(held, nth) } else { Parts::default() };
     let block = Block::with(&held.opened, meta, own, parts);
     let candidates = in_range(&block, scan.filter.time)?;
     let wanted = query.rows(&block, nth, filters, &candidates)?;
@@ -428,7 +428,7 @@ fn block(
         sink.block(&block, &wanted, &held.key)?;
     }
     if keeps {
-        held.keep(app, nth, block.into_parts());
+        app.segments.keep_parts(held, nth, block.into_parts());
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ impl Copies {
     /// The weight that is kept is that of the segments that are, and no more than there may be.
     fn check(&self) -> usize {
         let weight = self.app.segments.weight();
-        let kept = self.app.segments.0.values().iter().map(|held| held.weight()).sum::<usize>();
+        let kept = self.app.segments.held.values().iter().map(|held| held.weight()).sum::<usize>();
         assert_eq!(weight, kept);
         assert!(weight <= MAX_CACHED_BYTES, "{weight}");
         weight
@@ -102,7 +102,7 @@ async fn the_segments_used_last_are_kept_and_no_more_than_fit() {
     for nth in 0..2 * fit {
         copies.open(nth).await;
     }
-    assert_eq!(copies.app.segments.0.values().len(), fit);
+    assert_eq!(copies.app.segments.held.values().len(), fit);
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn segments_that_grow_drive_out_others_and_at_last_themselves() {
         whole.read(&copies.app, part * 1_000, MAX_PART_BYTES).await.unwrap().unwrap();
         copies.check();
     }
-    assert_eq!(copies.app.segments.0.values().len(), 0);
+    assert_eq!(copies.app.segments.held.values().len(), 0);
 }
 
 #[tokio::test]
@@ -201,24 +201,25 @@ async fn the_newest_blocks_come_with_the_filters() {
 }
 
 #[tokio::test]
-async fn what_was_read_of_a_block_has_weight() {
+async fn what_was_read_of_blocks_is_kept_within_bounds() {
     let copies = Copies::of(2_000);
-    let held = copies.open(0).await;
-    let before = copies.check();
+    let (held, cache) = (copies.open(0).await, &copies.app.segments);
     let meta = &held.opened.footer.blocks[0];
     let bytes = copies.bytes[..usize::try_from(meta.length).unwrap()].to_vec();
-    let block = Block::with(&held.opened, meta, bytes.into(), held.parts_of(0));
+    let block = Block::with(&held.opened, meta, bytes.into(), cache.parts_of(&held, 0));
     let ids = block.ids().unwrap();
-    held.keep(&copies.app, 0, block.into_parts());
-    assert_eq!(copies.check(), before + held.parts_of(0).weight());
-    assert!(held.parts_of(0).weight() >= meta.rows as usize * 16);
+    cache.keep_parts(&held, 0, block.into_parts());
+    assert!(cache.parts_of(&held, 0).weight() >= meta.rows as usize * 16);
     // The next reader reads nothing: there are no bytes to read it from.
-    let again = Block::with(&held.opened, meta, Bytes::new(), held.parts_of(0));
+    let again = Block::with(&held.opened, meta, Bytes::new(), cache.parts_of(&held, 0));
     assert!(Arc::ptr_eq(&ids, &again.ids().unwrap()));
     assert!(again.times().is_err());
-    for block in 1..40 {
-        held.keep(&copies.app, block, held.parts_of(0));
+    assert_eq!(cache.parts_of(&held, 1).weight(), 0);
+    for block in 1..2_000 {
+        cache.keep_parts(&held, block, cache.parts_of(&held, block - 1));
+        assert!(cache.parts.weight() <= MAX_PARTS_BYTES);
     }
-    assert_eq!(held.blocks().len(), MAX_KEPT_BLOCKS);
+    assert!(cache.parts.weight() > MAX_PARTS_BYTES / 2);
+    assert_eq!(cache.parts_of(&held, 0).weight(), 0);
     copies.check();
 }
