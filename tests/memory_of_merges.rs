@@ -49,16 +49,16 @@ fn record(n: u64, time: u64) -> Value {
 /// takes.
 #[tokio::test]
 async fn a_compaction_holds_no_more_than_64_mb() {
-    for overlap in [false, true] {
+    for (overlap, batches, least) in [(false, 16, 80 << 20), (true, 9, 40 << 20)] {
         let world = World::at(NOW_MS);
         let app = world.app(&[]);
         let router = router(app.clone());
         for segment in 0..12_u64 {
-            for batch in 0..9 {
+            for batch in 0..batches {
                 let at =
-                    |n: u64| if overlap { n * 61 } else { segment * 3 * MINUTE_MS + batch * 20_000 + n * 17 };
+                    |n: u64| if overlap { n * 61 } else { segment * 3 * MINUTE_MS + batch * 10_000 + n * 8 };
                 let records: Vec<Value> = (0..1_000)
-                    .map(|n| record((segment * 9 + batch) * 1_000 + n, NOW_MS - 60 * MINUTE_MS + at(n)))
+                    .map(|n| record((segment * batches + batch) * 1_000 + n, NOW_MS - 60 * MINUTE_MS + at(n)))
                     .collect();
                 post(&router, "/api/v1/logs/batch", &json!({ "logs": records })).await;
             }
@@ -71,7 +71,7 @@ async fn a_compaction_holds_no_more_than_64_mb() {
         MEMORY.reset_peak_usage();
         let compacted = compact(&app, app.now()).await.unwrap();
         let held = MEMORY.peak_usage() - before;
-        assert!(compacted.raw_bytes > 40 << 20 && compacted.segments_gone == 12, "{compacted:?}");
+        assert!(compacted.raw_bytes > least && compacted.segments_gone == 12, "{compacted:?}");
         assert!(held < 64 * MB, "{held}");
     }
 }
