@@ -253,7 +253,7 @@ impl Pipeline {
         for rule in &attacks {
             add_tag(record, rule.tag);
         }
-        let login = if looks { self.login(&record.message) } else { None };
+        let login = self.login(&record.message);
         if login.is_some() {
             add_tag(record, AUTH_FAILURE);
         }
@@ -286,7 +286,7 @@ impl Pipeline {
 
     /// The failed login that a message tells of.
     pub fn login(&self, message: &str) -> Option<Login> {
-        let login = attack::auth::failed_login(message)?;
+        let login = attack::auth::failed_login(message).filter(|_| self.steps.attacks)?;
         // A policy for the message as a whole is one for what stands in it.
         let whole = self.shown("message", message);
         let shown = |field, text: &str| match &whole {
