@@ -160,7 +160,7 @@ fn pipeline_of() -> Pipeline {
 }
 
 fn through(pipeline: &Pipeline, is_whole: bool) -> u32 {
-    let level_in = |message: &str| timberline::engine::pipeline::level_in(message);
+    let level_in = |message: &str| pipeline.level_in(message);
     let context = Context {
         received_at: Timestamp::from_ms(1_800_000_000_000),
         max_age_ms: &|_| u64::MAX / 2,

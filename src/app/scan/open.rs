@@ -249,7 +249,8 @@ pub enum Reads {
     Whole,
 }
 
-/// Opens segments that indexes point to, all at once: each takes one read then, and they wait for each other's no longer. What goes wrong is met again where they are looked into.
+/// Opens segments that indexes point to, all at once: each takes one read then, and they wait for each other's no
+/// longer. What goes wrong is met again where they are looked into.
 pub(super) async fn bring(app: &App, entries: &[&CatalogEntry], stats: &mut Stats) {
     let mut room = MAX_BROUGHT_BYTES;
     let missing = |entry: &&&CatalogEntry| {

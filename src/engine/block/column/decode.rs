@@ -253,7 +253,6 @@ impl Variables {
         Ok(())
     }
 
-    /// The only variable, of a column that others refer to.
     /// About the bytes that it takes in memory beside its chunk, without the columns that it refers to.
     pub(in crate::engine::block) fn weight(&self) -> usize {
         let of_slot = |slot: &Slot| match slot {
@@ -264,6 +263,7 @@ impl Variables {
         self.templates.iter().flatten().map(|slot| 150 + of_slot(slot)).sum()
     }
 
+    /// The only variable, of a column that others refer to.
     fn single(&self) -> Result<&Slot, Corrupt> {
         match self.templates.as_slice() {
             [slots] if slots.len() == 1 => slots.first(),
