@@ -179,10 +179,14 @@ impl Group<'_> {
             // Its number is the second in which it was made, or a little later.
             let age_ms = self.now.as_ms() - i64::from(partition.number) * 1_000;
             let is_due = lost * LOST_SHARE >= partition.segments as usize || age_ms >= LOST_MS;
-            read += if lost > 0 && is_due { partition.pairs } else { 0 };
-            if listed == 0 || lost == 0 || !is_due || self.indexed.pairs_written + read > MAX_PAIRS {
+            if listed == 0 || lost == 0 || !is_due {
                 continue;
             }
+            // One a night, however large it is.
+            if read > 0 && self.indexed.pairs_written + read + partition.pairs > MAX_PAIRS {
+                continue;
+            }
+            read += partition.pairs;
             // Once more if it cannot be read: then it is given up.
             while self.partitions.contains(&partition)
                 && !self.make(&mut Vec::new(), &[partition.number]).await?
