@@ -15,7 +15,7 @@ pub async fn of(app: &App, tenant: &Tenant) -> Result<Arc<Pipeline>, Error> {
         Some(known) => known.pipeline()?,
         None => app.access.default_pipeline()?,
     };
-    if !pipeline.asks_for_patterns || !pipeline.steps.patterns {
+    if !pipeline.asks_for_patterns {
         return Ok(pipeline);
     }
     // A pattern goes by the ids of all forms that lead to it. Without the catalog by its own.

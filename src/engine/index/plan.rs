@@ -32,9 +32,7 @@ impl Size {
         let is_full = self.pairs >= FULL_PAIRS || self.segments >= FULL_SEGMENTS;
         (!is_full).then(|| self.pairs.max(1).ilog2() / 2)
     }
-}
 
-impl Size {
     fn is_small(self) -> bool {
         self.pairs < SMALL_PAIRS && self.segments < SMALL_SEGMENTS
     }
@@ -48,11 +46,8 @@ pub fn with_new(known: &[(u32, Size)], new: Size) -> Vec<u32> {
         of.copied().collect()
     };
     let (mut chosen, peers) = (of(u32::lt), of(u32::eq));
-    if peers.len() + 1 >= TOGETHER {
-        chosen.extend(peers);
-    } else {
-        chosen.extend(peers.into_iter().filter(|(_, size)| size.is_small()));
-    }
+    let are_enough = peers.len() + 1 >= TOGETHER;
+    chosen.extend(peers.into_iter().filter(|(_, size)| are_enough || size.is_small()));
     chosen.extend(of(u32::gt).into_iter().filter(|(_, size)| size.is_small()));
     fitting(chosen, new.segments)
 }
@@ -89,33 +84,37 @@ mod tests {
         Size { pairs, segments: u32::try_from(pairs / 60_000 + 1).unwrap() }
     }
 
+    /// Takes in what is new as the job does; the pairs and segments that are written.
+    fn take(known: &mut Vec<(u32, Size)>, mut new: Size) -> (u64, u32) {
+        let (mut chosen, mut pairs, mut segments) = (with_new(known, new), 0, 0);
+        loop {
+            let next = known.iter().map(|(number, _)| number + 1).max().unwrap_or(0);
+            known.retain(|(number, size)| {
+                let taken = chosen.contains(number);
+                if taken {
+                    new.pairs += size.pairs;
+                    new.segments += size.segments;
+                }
+                !taken
+            });
+            (pairs, segments) = (pairs + new.pairs, segments + new.segments);
+            known.push((next, new));
+            chosen = among(known);
+            if chosen.is_empty() {
+                return (pairs, segments);
+            }
+            new = Size { pairs: 0, segments: 0 };
+        }
+    }
+
     #[test]
     fn few_indexes_are_left_and_words_are_written_few_times() {
-        let (mut known, mut next, mut written, mut fed): (Vec<(u32, Size)>, _, _, _) = (Vec::new(), 0, 0, 0);
-        let mut most = 0;
+        let (mut known, mut written, mut fed, mut most) = (Vec::new(), 0, 0, 0);
         // Two million pairs an hour for a year.
         for hour in 0..8_760_u64 {
-            let mut new = size(1_500_000 + hour * 7_919 % 1_000_000);
+            let new = size(1_500_000 + hour * 7_919 % 1_000_000);
             fed += new.pairs;
-            let mut chosen = with_new(&known, new);
-            loop {
-                known.retain(|(number, size)| {
-                    let taken = chosen.contains(number);
-                    if taken {
-                        new.pairs += size.pairs;
-                        new.segments += size.segments;
-                    }
-                    !taken
-                });
-                written += new.pairs;
-                known.push((next, new));
-                next += 1;
-                chosen = among(&known);
-                if chosen.is_empty() {
-                    break;
-                }
-                new = Size { pairs: 0, segments: 0 };
-            }
+            written += take(&mut known, new).0;
             most = most.max(known.len());
         }
         let pairs: u64 = known.iter().map(|(_, size)| size.pairs).sum();
@@ -139,27 +138,9 @@ mod tests {
     #[test]
     fn a_quiet_tenants_rows_are_written_few_times() {
         // Each day a segment of each of five classes, and few words in it.
-        let (mut known, mut written): (Vec<(u32, Size)>, u32) = (Vec::new(), 0);
-        for day in 0..400 {
-            let mut new = Size { pairs: 10_000, segments: 5 };
-            let mut chosen = with_new(&known, new);
-            loop {
-                known.retain(|(number, size)| {
-                    let taken = chosen.contains(number);
-                    if taken {
-                        new.pairs += size.pairs;
-                        new.segments += size.segments;
-                    }
-                    !taken
-                });
-                written += new.segments;
-                known.push((day, new));
-                chosen = among(&known);
-                if chosen.is_empty() {
-                    break;
-                }
-                new = Size { pairs: 0, segments: 0 };
-            }
+        let (mut known, mut written) = (Vec::new(), 0);
+        for _day in 0..400 {
+            written += take(&mut known, Size { pairs: 10_000, segments: 5 }).1;
             assert!(known.len() <= 10, "{known:?}");
         }
         assert!(written < 8 * 400 * 5, "{written}");

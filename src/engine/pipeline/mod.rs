@@ -126,7 +126,7 @@ impl Pipeline {
             steps: settings.steps,
             redactor: Arc::new(Redactor::new(&settings.redaction, key)?),
             names_fields: !settings.redaction.fields.is_empty(),
-            asks_for_patterns: rules.ask_for(PATTERN_ID),
+            asks_for_patterns: settings.steps.patterns && rules.ask_for(PATTERN_ID),
             rules,
             retention: settings.retention.clone(),
         })
@@ -210,8 +210,7 @@ impl Pipeline {
                 .as_str(),
             )),
         };
-        let pattern =
-            (self.steps.patterns && self.asks_for_patterns).then(|| pattern_of(&message).to_string());
+        let pattern = self.asks_for_patterns.then(|| pattern_of(&message).to_string());
         let known = |name: &str| {
             Some(match name {
                 PATTERN_ID => pattern.as_deref(),

@@ -10,12 +10,15 @@ pub(super) mod retention;
 pub(super) mod roles;
 pub(super) mod rules;
 
-use axum::extract::Request;
+use axum::{extract::Request, http::Uri};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{body, error::Error, params};
-use crate::engine::auth::Principal;
+use crate::{
+    app::{App, pipelines},
+    engine::{auth::Principal, pipeline::Settings},
+};
 
 /// More than any of these requests needs.
 const MAX_BYTES: usize = 256 << 10;
@@ -35,6 +38,30 @@ async fn object(request: Request) -> Result<Map<String, Value>, Error> {
 /// What is the whole tenant's is nothing for a key of some services.
 pub(in crate::http) fn check_whole(who: &Principal) -> Result<(), Error> {
     if who.services().is_none() { Ok(()) } else { Err(Error::OTHER_SERVICE) }
+}
+
+/// What a tenant's logs pass, as it is stored.
+async fn settings(app: &App, who: &Principal, uri: &Uri) -> Result<Settings, Error> {
+    check_whole(who)?;
+    params::none(uri)?;
+    pipelines::stored(app, who.tenant()).await.map_err(|error| Error::of(app, error))
+}
+
+/// Sets a part of it to the body of a request; what it is then.
+async fn set<T: DeserializeOwned + Clone>(
+    app: &App,
+    who: &Principal,
+    what: &str,
+    request: Request,
+    part: impl Fn(&mut Settings) -> &mut T,
+) -> Result<Settings, Error> {
+    check_whole(who)?;
+    let said: T = read(what, request).await?;
+    let change = |settings: &mut Settings| {
+        *part(settings) = said.clone();
+        Ok(())
+    };
+    pipelines::change(app, who.tenant(), change).await.map_err(|error| Error::of(app, error))
 }
 
 /// The body of a request as what it has to be.

@@ -9,15 +9,9 @@ use axum::{
 use serde_json::json;
 
 use crate::{
-    app::{App, pipelines},
-    engine::{
-        auth::Principal,
-        pipeline::{Settings, Steps},
-    },
-    http::{
-        error::{Error, json_answer},
-        params,
-    },
+    app::App,
+    engine::auth::Principal,
+    http::error::{Error, json_answer},
 };
 
 pub(in crate::http) async fn get(
@@ -25,9 +19,7 @@ pub(in crate::http) async fn get(
     Extension(who): Extension<Principal>,
     uri: Uri,
 ) -> Result<Response, Error> {
-    super::check_whole(&who)?;
-    params::none(&uri)?;
-    let settings = pipelines::stored(&app, who.tenant()).await.map_err(|error| Error::of(&app, error))?;
+    let settings = super::settings(&app, &who, &uri).await?;
     Ok(json_answer(StatusCode::OK, &json!(settings.steps)))
 }
 
@@ -37,13 +29,6 @@ pub(in crate::http) async fn put(
     Extension(who): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Error> {
-    super::check_whole(&who)?;
-    let steps: Steps = super::read("pipeline", request).await?;
-    let change = |settings: &mut Settings| {
-        settings.steps = steps;
-        Ok(())
-    };
-    let settings =
-        pipelines::change(&app, who.tenant(), change).await.map_err(|error| Error::of(&app, error))?;
+    let settings = super::set(&app, &who, "pipeline", request, |settings| &mut settings.steps).await?;
     Ok(json_answer(StatusCode::OK, &json!(settings.steps)))
 }

@@ -18,10 +18,7 @@ use crate::{
         pipeline::{Pipeline, Settings},
         redact::Policy,
     },
-    http::{
-        error::{Error, json_answer},
-        params,
-    },
+    http::error::{Error, json_answer},
 };
 
 /// Texts of one preview.
@@ -32,9 +29,7 @@ pub(in crate::http) async fn get(
     Extension(who): Extension<Principal>,
     uri: Uri,
 ) -> Result<Response, Error> {
-    super::check_whole(&who)?;
-    params::none(&uri)?;
-    let settings = pipelines::stored(&app, who.tenant()).await.map_err(|error| Error::of(&app, error))?;
+    let settings = super::settings(&app, &who, &uri).await?;
     Ok(json_answer(StatusCode::OK, &json!(settings.redaction)))
 }
 
@@ -44,14 +39,7 @@ pub(in crate::http) async fn put(
     Extension(who): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Error> {
-    super::check_whole(&who)?;
-    let policy: Policy = super::read("redaction", request).await?;
-    let change = |settings: &mut Settings| {
-        settings.redaction = policy.clone();
-        Ok(())
-    };
-    let settings =
-        pipelines::change(&app, who.tenant(), change).await.map_err(|error| Error::of(&app, error))?;
+    let settings = super::set(&app, &who, "redaction", request, |settings| &mut settings.redaction).await?;
     Ok(json_answer(StatusCode::OK, &json!(settings.redaction)))
 }
 

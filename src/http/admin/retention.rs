@@ -9,8 +9,8 @@ use axum::{
 use serde_json::json;
 
 use crate::{
-    app::{self, App, configs, pipelines},
-    engine::{auth::Principal, pipeline::Settings, retention::Retention},
+    app::{self, App, configs},
+    engine::auth::Principal,
     http::{
         error::{Error, json_answer},
         params,
@@ -35,13 +35,7 @@ pub(in crate::http) async fn put(
     Extension(who): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Error> {
-    super::check_whole(&who)?;
-    let retention: Retention = super::read("retention", request).await?;
-    let change = |settings: &mut Settings| {
-        settings.retention = retention.clone();
-        Ok(())
-    };
-    pipelines::change(&app, who.tenant(), change).await.map_err(|error| Error::of(&app, error))?;
+    super::set(&app, &who, "retention", request, |settings| &mut settings.retention).await?;
     shown(&app, &who).await
 }
 
