@@ -105,6 +105,30 @@ test("old segments are indexed, needles open few of them, and readers see the sa
   assert.deepEqual(t.logs, []);
 });
 
+test("an index that has lost segments is made anew at night, and finds what is left", async (context) => {
+  const t = await startTimberline();
+  context.after(() => t.dispose());
+  const at = Date.now() + 2 * HOUR;
+  await call(t, "/admin/retention", { method: "PUT", json: { classes: { debug: { hot_days: 1, keep_days: 7 } } } });
+  await rounds(t, 0, 2, at);
+  await t.cron(HOURLY, at + 3 * DAY);
+  const [{ name, segments, pairs }] = await indexes(t);
+  // What is kept for seven days ends, what is kept for thirty stays.
+  await t.cron(EXPIRY, at + 10 * DAY);
+  const left = (await t.rows("SELECT key FROM segments")).length;
+  assert.ok(left > 0 && left < segments, `${left} of ${segments}`);
+  const night = (hour) => Math.ceil((at + 10 * DAY) / DAY) * DAY + hour * HOUR + 17 * 60_000;
+  await t.cron(HOURLY, night(3));
+  assert.equal((await indexes(t))[0].name, name);
+  await t.cron(HOURLY, night(4));
+  const [made, ...others] = await indexes(t);
+  assert.deepEqual([made.name === name, made.segments, others], [false, left, []]);
+  assert.ok(made.pairs < pairs, `${made.pairs} of ${pairs}`);
+  assert.equal((await get(t, "/logs/search?q=needle1x7")).data.length, 1);
+  await agree(t, night(4));
+  assert.deepEqual(t.logs, []);
+});
+
 test("an index that is lost or damaged hides nothing, and the catalog's come back from the bucket", async (context) => {
   const persist = mkdtempSync(join(tmpdir(), "timberline-"));
   let t = await startTimberline({ persist });

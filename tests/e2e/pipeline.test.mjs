@@ -226,6 +226,29 @@ describe("rules", () => {
   });
 });
 
+test("steps that are switched off leave logs as they were sent, before a flush and after", async (context) => {
+  const t = await startTimberline(UNLIMITED);
+  context.after(() => t.dispose());
+  const off = { enrichment: false, attacks: false, patterns: false };
+  assert.deepEqual((await send(t, "PUT", "/admin/pipeline", off)).body, off);
+  const sent = { service: "web", env: "prod", endpoint: "/users/7", message: "WARN GET /?q=1%27%20UNION%20SELECT%20card%20FROM%20users-- of jane@home.example" };
+  await store(t, [sent]);
+  for (const step of ["fresh", "flushed"]) {
+    const { data } = await get(t, "/logs/search?service=web");
+    const [log] = data;
+    assert.deepEqual([data.length, log.environment, log.endpoint, log.level], [1, "prod", "/users/7", "INFO"], step);
+    assert.deepEqual([log.tags, log.category, log.pattern_id], [undefined, undefined, undefined], step);
+    // Redaction has a switch of its own.
+    assert.match(log.message, /of \[EMAIL\]$/, step);
+    await flush(t);
+  }
+  const on = { enrichment: true, attacks: true, patterns: true };
+  assert.deepEqual((await send(t, "PUT", "/admin/pipeline", {})).body, on);
+  const log = await dry(t, sent);
+  assert.deepEqual([log.environment, log.level, log.tags, log.category], ["production", "WARN", ["attack:sqli"], "security"]);
+  assert.deepEqual(t.logs, []);
+});
+
 test("a record is kept with who sent it and what its text tells", async (context) => {
   const t = await startTimberline(UNLIMITED);
   context.after(() => t.dispose());
