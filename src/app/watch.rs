@@ -2,7 +2,7 @@
 //! answer.
 //!
 //! An isolate counts by itself, and tells the tenant's first shard, which counts for all isolates and says what is over
-//! its threshold. So an attack over many isolates is seen a request later than one over a single one.
+//! its threshold. So an attack over many isolates is seen a second later than one over a single one.
 
 use std::{
     collections::HashMap,
@@ -22,8 +22,11 @@ use crate::{
 /// Events of a tenant are written no more often than this by one isolate.
 const WRITE_MS: u64 = 5_000;
 
-/// A write that has not come by then comes no more.
-const ABANDONED_MS: u64 = 60_000;
+/// Its first shard is told no more often, unless there is more to tell than one request may observe.
+const TELL_MS: u64 = 1_000;
+
+/// Who has not done it after so many times as long will not do it any more.
+const ABANDONED: u64 = 10;
 
 /// What the shard said of kinds, and tenants that have something to write: beyond it the memory begins anew.
 const MAX_HELD: usize = 10_000;
@@ -46,9 +49,37 @@ struct State {
 #[derive(Default)]
 struct Waiting {
     effects: Effects,
-    written_at: Option<u64>,
-    /// Until when somebody is waited for who writes them: the platform may have ended it.
+    writing: Pace,
+    telling: Pace,
+}
+
+/// Something that is done for many requests together.
+#[derive(Default)]
+struct Pace {
+    last_at: Option<u64>,
+    /// Until when somebody is waited for who does it: the platform may have ended it.
     led_until: u64,
+}
+
+impl Pace {
+    /// How long whoever asks is to wait, and to do it then; `None` when somebody does already.
+    fn lead(&mut self, now: u64, every_ms: u64) -> Option<u64> {
+        if now < self.led_until {
+            return None;
+        }
+        self.led_until = now + ABANDONED * every_ms;
+        Some(self.last_at.map_or(0, |at| (at + every_ms).saturating_sub(now)))
+    }
+
+    /// The same at once, whoever else waits to do it.
+    fn lead_now(&mut self, now: u64, every_ms: u64) -> u64 {
+        self.led_until = now + ABANDONED * every_ms;
+        0
+    }
+
+    fn begin(&mut self, now: u64) {
+        *self = Self { last_at: Some(now), led_until: 0 };
+    }
 }
 
 impl Watch {
@@ -67,53 +98,61 @@ pub fn count(app: &App, tenant: &Tenant, seen: &Observation, now: u64) -> u32 {
 }
 
 /// Has what a request set off written down behind its answer.
-pub fn report(app: &App, tenant: &Tenant, mut effects: Effects) {
+pub fn report(app: &App, tenant: &Tenant, effects: Effects) {
     if effects.is_empty() {
         return;
     }
-    let observed = std::mem::take(&mut effects.observed);
-    if !observed.is_empty() {
-        let (app, tenant) = (app.clone(), tenant.clone());
-        app.background.clone().spawn(Box::pin(async move { observe(&app, &tenant, observed).await }));
-    }
-    if effects.is_empty() {
-        return;
-    }
-    let wait_ms = {
+    let (tell, write) = {
         let now = app.clock.now_ms();
         let mut state = app.watch.lock();
         if state.waiting.len() >= MAX_HELD && !state.waiting.contains_key(tenant) {
-            state.waiting.retain(|_, waiting| now < waiting.led_until);
+            state.waiting.retain(|_, waiting| now < waiting.writing.led_until.max(waiting.telling.led_until));
         }
         let waiting = state.waiting.entry(tenant.clone()).or_default();
         waiting.effects.merge(effects);
-        if now < waiting.led_until {
-            return;
-        }
-        waiting.led_until = now + ABANDONED_MS;
-        waiting.written_at.map_or(0, |at| (at + WRITE_MS).saturating_sub(now))
+        let Waiting { effects, writing, telling } = waiting;
+        let tell = if effects.is_full() {
+            Some(telling.lead_now(now, TELL_MS))
+        } else if effects.observed.is_empty() {
+            None
+        } else {
+            telling.lead(now, TELL_MS)
+        };
+        (tell, if effects.has_events() { writing.lead(now, WRITE_MS) } else { None })
     };
-    let (app, tenant) = (app.clone(), tenant.clone());
-    app.background.clone().spawn(Box::pin(async move {
-        if wait_ms > 0 {
-            app.clock.sleep_ms(wait_ms).await;
-        }
-        write(&app, &tenant).await;
-    }));
+    if let Some(wait_ms) = tell {
+        let (app, tenant) = (app.clone(), tenant.clone());
+        app.background.clone().spawn(Box::pin(async move {
+            wait(&app, wait_ms).await;
+            observe(&app, &tenant).await;
+        }));
+    }
+    if let Some(wait_ms) = write {
+        let (app, tenant) = (app.clone(), tenant.clone());
+        app.background.clone().spawn(Box::pin(async move {
+            wait(&app, wait_ms).await;
+            write_events(&app, &tenant).await;
+        }));
+    }
 }
 
-async fn write(app: &App, tenant: &Tenant) {
+async fn wait(app: &App, wait_ms: u64) {
+    if wait_ms > 0 {
+        app.clock.sleep_ms(wait_ms).await;
+    }
+}
+
+async fn write_events(app: &App, tenant: &Tenant) {
     let now = app.now();
-    let effects = {
+    let (events, held) = {
         let mut state = app.watch.lock();
         let Some(waiting) = state.waiting.get_mut(tenant) else { return };
-        waiting.led_until = 0;
-        waiting.written_at = Some(app.clock.now_ms());
-        std::mem::take(&mut waiting.effects)
+        waiting.writing.begin(app.clock.now_ms());
+        (std::mem::take(&mut waiting.effects.events), std::mem::take(&mut waiting.effects.held))
     };
-    let events: Vec<_> = effects.events.values().cloned().collect();
+    let events: Vec<_> = events.into_values().collect();
     for last in [false, true] {
-        match app.events.note(tenant, &events, &effects.held, now).await {
+        match app.events.note(tenant, &events, &held, now).await {
             Ok(()) => return,
             Err(error) if last => {
                 app.journal
@@ -124,7 +163,17 @@ async fn write(app: &App, tenant: &Tenant) {
     }
 }
 
-async fn observe(app: &App, tenant: &Tenant, observed: Vec<(Observation, u32)>) {
+/// Tells the first shard what was seen.
+async fn observe(app: &App, tenant: &Tenant) {
+    let observed = {
+        let mut state = app.watch.lock();
+        let Some(waiting) = state.waiting.get_mut(tenant) else { return };
+        waiting.telling.begin(app.clock.now_ms());
+        std::mem::take(&mut waiting.effects.observed)
+    };
+    if observed.is_empty() {
+        return;
+    }
     let shard = ShardName { tenant: tenant.clone(), number: COUNTS };
     let counts = match app.shards.observe(&shard, &observed).await {
         Ok(counts) => counts,
@@ -143,5 +192,25 @@ async fn observe(app: &App, tenant: &Tenant, observed: Vec<(Observation, u32)>) 
             let until = now + seen.window_s * 1_000;
             state.over.insert((tenant.clone(), seen.rule, seen.key), (count, until));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_leads_at_a_time_and_no_more_often_than_its_pace() {
+        let mut pace = Pace::default();
+        assert_eq!((pace.lead(100, 1_000), pace.lead(101, 1_000)), (Some(0), None));
+        pace.begin(150);
+        assert_eq!((pace.lead(400, 1_000), pace.lead(401, 1_000)), (Some(750), None));
+        // The one who led is gone.
+        assert_eq!(pace.lead(10_399, 1_000), None);
+        assert_eq!((pace.lead(10_400, 1_000), pace.lead(10_401, 1_000)), (Some(0), None));
+        // There is too much to wait for.
+        assert_eq!((pace.lead_now(11_000, 1_000), pace.lead(20_999, 1_000)), (0, None));
+        pace.begin(21_000);
+        assert_eq!(pace.lead(21_000, 1_000), Some(1_000));
     }
 }

@@ -295,6 +295,28 @@ async fn alike_events_are_one_row_and_isolates_share_their_windows() {
 }
 
 #[tokio::test]
+async fn what_many_requests_observe_is_told_together() {
+    let service = unlimited();
+    let other = Service::on(&service.world, &[("RATE_LIMIT_ENABLED", "false")]);
+    let failed = |n: usize| json!({"service": "sshd", "message": format!("Failed password for root from 198.51.100.{} port 22 ssh2", n % 2)});
+    for round in 1..=2 {
+        for n in 0..12 {
+            service.store(&failed(n)).await;
+        }
+        service.world.background.settle().await;
+        assert_eq!(service.world.calls("shards.observe"), round);
+    }
+    // Each was counted: 12 of either address are over the threshold for who has seen none.
+    let mut tags = Vec::new();
+    for _ in 0..2 {
+        let id = other.store(&failed(0)).await;
+        other.world.background.settle().await;
+        tags = other.get(&format!("/api/v1/logs/{id}")).await.ok()["tags"].as_array().unwrap().clone();
+    }
+    assert!(tags.contains(&json!("attack:brute_force")), "{tags:?}");
+}
+
+#[tokio::test]
 async fn retention_is_by_class_and_a_term_that_cannot_be_is_refused() {
     let service = unlimited();
     let all = service.get("/admin/retention").await.ok();

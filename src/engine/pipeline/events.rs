@@ -71,6 +71,16 @@ impl Effects {
         self.events.is_empty() && self.held.is_empty() && self.observed.is_empty()
     }
 
+    /// Whether there is something to write down.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty() || !self.held.is_empty()
+    }
+
+    /// Whether it has as many observations as one request may make.
+    pub fn is_full(&self) -> bool {
+        self.observed.len() >= MAX_OBSERVED
+    }
+
     /// Notes what was made of a record.
     pub fn note(&mut self, record: &Record, passed: &Passed) {
         for rule in &passed.held {
@@ -96,15 +106,21 @@ impl Effects {
             *self.held.entry(rule).or_default() += count;
         }
         other.events.into_values().for_each(|event| self.add(event));
-        self.observed.extend(other.observed);
+        for (observation, times) in other.observed {
+            self.observe_often(observation, times, usize::MAX);
+        }
     }
 
     pub fn observe(&mut self, observation: Observation) {
+        self.observe_often(observation, 1, MAX_OBSERVED);
+    }
+
+    fn observe_often(&mut self, observation: Observation, times: u32, most: usize) {
         let alike = |(other, _): &&mut (Observation, u32)| *other == observation;
         if let Some((_, count)) = self.observed.iter_mut().rev().take(16).find(alike) {
-            *count += 1;
-        } else if self.observed.len() < MAX_OBSERVED {
-            self.observed.push((observation, 1));
+            *count = count.saturating_add(times);
+        } else if self.observed.len() < most {
+            self.observed.push((observation, times));
         }
     }
 }
