@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -288,9 +289,12 @@ impl From<ParseError> for Error {
 }
 
 /// A JSON response.
-pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
-    // The newline is for terminals.
-    json_text(status, format!("{body}\n"))
+pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
+    // Answers have nothing in them that cannot be written.
+    let mut text = serde_json::to_vec(body).unwrap_or_default();
+    // For terminals.
+    text.push(b'\n');
+    json_text(status, text)
 }
 
 /// The same of JSON that is written already.

@@ -8,7 +8,9 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -95,10 +97,13 @@ pub(in crate::http) async fn batch(
         (true, Some(_)) => StatusCode::TOO_MANY_REQUESTS,
     };
     let rejected: Vec<_> = taken.rejected.iter().map(|(index, why)| rejected(*index, why)).collect();
-    let mut body = json!({ "accepted": taken.ids.len(), "ids": taken.ids, "rejected": rejected });
-    if let (Some(body), false) = (body.as_object_mut(), taken.dropped.is_empty()) {
-        body.insert("dropped".into(), taken.dropped.len().into());
-    }
+    let mut body = Told {
+        accepted: taken.ids.len(),
+        ids: &taken.ids,
+        rejected,
+        dropped: Some(taken.dropped.len()).filter(|dropped| *dropped > 0),
+        error: None,
+    };
     if taken.over_quota_s.is_none() {
         return Ok(json_answer(status, &body));
     }
@@ -107,10 +112,20 @@ pub(in crate::http) async fn batch(
         return Ok(json_answer(status, &body));
     }
     let over = taken.rejected.into_iter().find(|(_, why)| why.code == Rejection::QUOTA_EXCEEDED);
-    if let (Some((_, rejection)), Some(body)) = (over, body.as_object_mut()) {
-        body.insert("error".into(), Error::over_quota(rejection).to_json(&id.0));
-    }
+    body.error = over.map(|(_, rejection)| Error::over_quota(rejection).to_json(&id.0));
     Ok(retry_after(json_answer(status, &body), taken.over_quota_s))
+}
+
+/// What became of a batch.
+#[derive(Serialize)]
+struct Told<'a> {
+    accepted: usize,
+    ids: &'a [Uuid],
+    rejected: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Value>,
 }
 
 fn retry_after(mut response: Response, seconds: Option<u64>) -> Response {
