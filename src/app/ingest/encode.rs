@@ -1,7 +1,10 @@
 //! From raw records to blocks: each is normalised, passes its tenant's pipeline, is numbered and encoded before the next
 //! is looked at.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 
 use uuid::Uuid;
 
@@ -219,8 +222,9 @@ impl Encoding<'_> {
             None => (Class::Standard, None),
         };
         let mut added = way.as_ref().map_or_else(Additions::default, Way::additions);
-        let message = plain.text("message")?;
+        let mut message = Cow::default();
         if self.about.pipeline.is_some_and(|pipeline| pipeline.steps.patterns) {
+            message = plain.text("message")?;
             form(&message, &mut self.form);
             added.pattern = Some(self.form.id());
         }

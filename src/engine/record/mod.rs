@@ -6,6 +6,7 @@
 pub mod model;
 pub mod normalise;
 pub mod plain;
+pub(in crate::engine) mod quote;
 pub mod rejection;
 pub mod row;
 pub mod severity;

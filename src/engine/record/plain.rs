@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use self::scan::Scan;
+use self::scan::{Quoted, Scan};
 use super::{
     model::{Level, SourceType},
     normalise::{self, Context, MAX_RECORD_BYTES},
@@ -27,12 +27,13 @@ pub struct Plain<'a> {
     service: &'a str,
     level: Option<Level>,
     timestamp: Option<Timestamp>,
-    /// As they are stored, with their quotes, in the order of `TEXTS`; the message is the first.
-    texts: [Option<&'a str>; TEXTS.len()],
+    /// In the order of `TEXTS`; the message is the first.
+    texts: [Option<Quoted<'a>>; TEXTS.len()],
     status: Option<&'a str>,
     duration: Option<&'a str>,
-    tags: String,
-    metadata: String,
+    /// As they are stored, without what encloses them.
+    tags: Cow<'a, str>,
+    metadata: Cow<'a, str>,
     /// Whether a name of `Additions` is taken in the metadata.
     takes_added: bool,
 }
@@ -55,23 +56,24 @@ pub struct Additions<'a> {
 pub const PATH: &str = "path";
 pub const CLIENT: &str = "client";
 
-/// Fields that are copied, in the order in which they are stored; `source_type` and the numbers come between.
-const TEXTS: [Slot; 15] = [
-    Slot::Message,
-    Slot::Environment,
-    Slot::Component,
-    Slot::Endpoint,
-    Slot::Method,
-    Slot::Category,
-    Slot::CorrelationId,
-    Slot::TraceId,
-    Slot::SpanId,
-    Slot::UserId,
-    Slot::ErrorType,
-    Slot::StackTrace,
-    Slot::Logger,
-    Slot::Thread,
-    Slot::Host,
+/// Fields that are copied, in the order in which they are stored, and what stands before the value of each; `source_type` and
+/// the numbers come between.
+const TEXTS: [(Slot, &str); 15] = [
+    (Slot::Message, ",\"message\":"),
+    (Slot::Environment, ",\"environment\":"),
+    (Slot::Component, ",\"component\":"),
+    (Slot::Endpoint, ",\"endpoint\":"),
+    (Slot::Method, ",\"method\":"),
+    (Slot::Category, ",\"category\":"),
+    (Slot::CorrelationId, ",\"correlation_id\":"),
+    (Slot::TraceId, ",\"trace_id\":"),
+    (Slot::SpanId, ",\"span_id\":"),
+    (Slot::UserId, ",\"user_id\":"),
+    (Slot::ErrorType, ",\"error_type\":"),
+    (Slot::StackTrace, ",\"stack_trace\":"),
+    (Slot::Logger, ",\"logger\":"),
+    (Slot::Thread, ",\"thread\":"),
+    (Slot::Host, ",\"host\":"),
 ];
 
 /// Where `source_type` is stored, and `status` and `duration_ms`: before the text of this number.
@@ -100,7 +102,8 @@ impl<'a> Plain<'a> {
                 }
                 names.push(key);
                 push_name(&mut rest, key);
-                return scan.value(&mut rest, 1);
+                rest.push_str(&scan.value()?);
+                return Some(());
             };
             // Which of two values counts is not decided here; a `null` of the same name takes one back.
             let bit = 1_u32 << slot as u32;
@@ -114,18 +117,16 @@ impl<'a> Plain<'a> {
             match slot {
                 Slot::Service => service = Some(scan.string()?),
                 Slot::Level if vocabulary::is_otlp_level(key) => return None,
-                Slot::Level => level = Some(level_of(unquoted(scan.string()?)?)?),
+                Slot::Level => level = Some(level_of(scan.string()?.plain()?)?),
                 Slot::Timestamp => timestamp = Some(time_of(scan)?),
                 Slot::Status => status = Some(scan.integer()?),
                 Slot::Duration if vocabulary::is_in_seconds(key) => return None,
                 Slot::Duration => duration = Some(scan.number()?),
                 Slot::Tags => tags = Some(scan.strings()?),
                 Slot::Metadata => {
-                    let mut text = String::new();
                     let mut own = Vec::new();
-                    scan.members(&mut text, &mut own)?;
+                    metadata = Some(scan.members(&mut own)?);
                     names.extend(own);
-                    metadata = Some(text);
                 }
                 // A slot that is none of these goes the long way.
                 text => *texts.get_mut(text as usize)? = Some(scan.string()?),
@@ -133,18 +134,21 @@ impl<'a> Plain<'a> {
             Some(())
         })?;
         scan.end()?;
-        let service = unquoted(service?)?;
+        let service = service?.plain()?;
         // Names that are taken twice get numbers.
         let twice = scan::has_twice(&names);
-        if twice || !normalise::is_service_name(service) || texts.first()?.is_none_or(|text| text == "\"\"") {
+        if twice
+            || !normalise::is_service_name(service)
+            || texts.first()?.is_none_or(|message| message.text == "\"\"")
+        {
             return None;
         }
         let mut metadata = metadata.unwrap_or_default();
         if !rest.is_empty() {
             if !metadata.is_empty() {
-                metadata.push(',');
+                metadata.to_mut().push(',');
             }
-            metadata.push_str(&rest);
+            *metadata.to_mut() += &rest;
         }
         Some(Self {
             json,
@@ -184,11 +188,11 @@ impl<'a> Plain<'a> {
 
     /// A text as it was meant, under the name it is stored with.
     pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        let nth = TEXTS.iter().position(|slot| slot.stored() == name)?;
+        let nth = TEXTS.iter().position(|(slot, _)| slot.stored() == name)?;
         let quoted = (*self.texts.get(nth)?)?;
-        match unquoted(quoted) {
+        match quoted.plain() {
             Some(text) => Some(Cow::Borrowed(text)),
-            None => serde_json::from_str(quoted).ok().map(Cow::Owned),
+            None => serde_json::from_str(quoted.text).ok().map(Cow::Owned),
         }
     }
 
@@ -225,7 +229,7 @@ impl<'a> Plain<'a> {
         for part in head {
             row.extend_from_slice(part.as_bytes());
         }
-        for (nth, (slot, value)) in TEXTS.iter().zip(self.texts).enumerate() {
+        for (nth, ((slot, name), value)) in TEXTS.iter().zip(self.texts).enumerate() {
             if nth == SOURCE_BEFORE {
                 put(row, "source_type", source(ctx.source));
             }
@@ -241,14 +245,20 @@ impl<'a> Plain<'a> {
                 (Slot::Category, _, Some(category)) if value.is_none() => {
                     put_plain(row, "category", category);
                 }
-                _ => put_some(row, slot.stored(), value),
+                _ => {
+                    if let Some(value) = value {
+                        row.extend_from_slice(name.as_bytes());
+                        row.extend_from_slice(value.text.as_bytes());
+                    }
+                }
             }
         }
         if let Some(pattern) = added.pattern {
             put_plain(row, "pattern_id", pattern.write(&mut [0; 16]));
         }
-        let mut metadata = Cow::Borrowed(self.metadata.as_str());
+        let mut metadata = Cow::Borrowed(&*self.metadata);
         let path = added.endpoint.and_then(|_| self.texts.get(Slot::Endpoint as usize).copied().flatten());
+        let path = path.map(|path| path.text);
         for (name, value) in [(PATH, path), (CLIENT, added.client)] {
             if let Some(value) = value {
                 push_name(metadata.to_mut(), name);
@@ -256,7 +266,7 @@ impl<'a> Plain<'a> {
             }
         }
         for (name, text, [open, close]) in
-            [("tags", self.tags.as_str(), ["[", "]"]), ("metadata", &*metadata, ["{", "}"])]
+            [("tags", &*self.tags, ["[", "]"]), ("metadata", &*metadata, ["{", "}"])]
         {
             if !text.is_empty() {
                 put(row, name, open);
@@ -303,19 +313,13 @@ fn push_name(to: &mut String, name: &str) {
     to.push_str("\":");
 }
 
-/// A string without its quotes and without escapes.
-fn unquoted(text: &str) -> Option<&str> {
-    let inner = text.get(1..text.len().checked_sub(1)?)?;
-    (!inner.contains('\\')).then_some(inner)
-}
-
 fn level_of(text: &str) -> Option<Level> {
     Level::ALL.into_iter().find(|level| level.as_str() == text).or_else(|| Level::parse(text))
 }
 
 fn time_of(scan: &mut Scan<'_>) -> Option<Timestamp> {
     if scan.is_string() {
-        Timestamp::parse_text(unquoted(scan.string()?)?).ok()
+        Timestamp::parse_text(scan.string()?.plain()?).ok()
     } else {
         Timestamp::parse(&scan.integer()?.parse::<i64>().ok()?.into()).ok()
     }

@@ -1,5 +1,9 @@
 //! JSON read value by value, as far as it is written the way rows are stored, white space aside.
 
+use std::borrow::Cow;
+
+use crate::engine::record::quote::special;
+
 /// A deeper value goes the long way.
 const MAX_DEPTH: usize = 32;
 
@@ -15,11 +19,29 @@ const MAX_ZEROS: usize = 3;
 pub(super) struct Scan<'a> {
     text: &'a str,
     at: usize,
+    /// Bytes of white space so far.
+    spaces: usize,
+}
+
+/// A string as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quoted<'a> {
+    /// With its quotes.
+    pub(super) text: &'a str,
+    pub(super) is_escaped: bool,
+}
+
+impl<'a> Quoted<'a> {
+    /// Without its quotes, if nothing in it is escaped.
+    pub(super) fn plain(self) -> Option<&'a str> {
+        let inner = self.text.get(1..self.text.len().checked_sub(1)?)?;
+        (!self.is_escaped).then_some(inner)
+    }
 }
 
 impl<'a> Scan<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, spaces: 0 }
     }
 
     fn peek(&mut self) -> Option<u8> {
@@ -29,6 +51,7 @@ impl<'a> Scan<'a> {
                 return Some(byte);
             }
             self.at += 1;
+            self.spaces += 1;
         }
     }
 
@@ -51,20 +74,19 @@ impl<'a> Scan<'a> {
         self.peek() == Some(b'"')
     }
 
-    /// A string with its quotes, if it is written as it would be stored.
-    pub(super) fn string(&mut self) -> Option<&'a str> {
+    /// A string, if it is written as it would be stored.
+    pub(super) fn string(&mut self) -> Option<Quoted<'a>> {
         self.need(b'"')?;
         let start = self.at - 1;
+        let mut is_escaped = false;
         loop {
             let rest = self.text.as_bytes().get(self.at..)?;
-            let length = memchr::memchr2(b'"', b'\\', rest)?;
-            // One pass without a branch, which the compiler makes wide.
-            if rest.get(..length)?.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20 {
-                return None;
-            }
+            let length = special(rest)?;
             self.at += length + 1;
-            if rest.get(length) == Some(&b'"') {
-                return self.text.get(start..self.at);
+            match rest.get(length)? {
+                b'"' => return Some(Quoted { text: self.text.get(start..self.at)?, is_escaped }),
+                b'\\' => is_escaped = true,
+                _ => return None,
             }
             if !matches!(rest.get(length + 1)?, b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') {
                 return None;
@@ -75,9 +97,7 @@ impl<'a> Scan<'a> {
 
     /// The name of a field, without quotes. `None` for one that `serde_json` could take for a mark of its own.
     fn name(&mut self) -> Option<&'a str> {
-        let quoted = self.string()?;
-        let name = quoted.get(1..quoted.len().checked_sub(1)?)?;
-        (!name.starts_with('$') && !name.contains('\\')).then_some(name)
+        self.string()?.plain().filter(|name| !name.starts_with('$'))
     }
 
     /// Hands over every name of an object, its value to be read.
@@ -151,87 +171,97 @@ impl<'a> Scan<'a> {
     }
 
     /// An array of strings, as it is stored without its brackets.
-    pub(super) fn strings(&mut self) -> Option<String> {
-        let mut items = String::new();
-        self.need(b'[')?;
-        if self.eat(b']')? {
-            return Some(items);
-        }
-        loop {
-            if !items.is_empty() {
-                items.push(',');
-            }
-            items.push_str(self.string()?);
-            if !self.eat(b',')? {
-                self.need(b']')?;
-                return Some(items);
-            }
-        }
+    pub(super) fn strings(&mut self) -> Option<Cow<'a, str>> {
+        self.within(|scan| scan.items(|scan| scan.string().map(|_| ())))
     }
 
     /// The fields of an object, as they are stored without its braces, and their names.
-    pub(super) fn members(&mut self, to: &mut String, names: &mut Vec<&'a str>) -> Option<()> {
-        self.members_at(to, names, 1)
+    pub(super) fn members(&mut self, names: &mut Vec<&'a str>) -> Option<Cow<'a, str>> {
+        self.within(|scan| scan.pass_members(names, 1))
     }
 
-    fn members_at(&mut self, to: &mut String, names: &mut Vec<&'a str>, depth: usize) -> Option<()> {
-        let start = to.len();
-        self.object(&mut |scan, name| {
-            if to.len() > start {
-                to.push(',');
+    /// Any value, as it is stored.
+    pub(super) fn value(&mut self) -> Option<Cow<'a, str>> {
+        self.stored(|scan| scan.pass(1))
+    }
+
+    /// What `pass` goes over, as it is stored.
+    fn stored(&mut self, pass: impl FnOnce(&mut Self) -> Option<()>) -> Option<Cow<'a, str>> {
+        self.peek()?;
+        let (start, spaces) = (self.at, self.spaces);
+        pass(self)?;
+        let text = self.text.get(start..self.at)?;
+        Some(if self.spaces == spaces { Cow::Borrowed(text) } else { Cow::Owned(without_spaces(text)) })
+    }
+
+    /// The same without its first and last byte.
+    fn within(&mut self, pass: impl FnOnce(&mut Self) -> Option<()>) -> Option<Cow<'a, str>> {
+        match self.stored(pass)? {
+            Cow::Borrowed(text) => text.get(1..text.len().checked_sub(1)?).map(Cow::Borrowed),
+            Cow::Owned(mut text) => {
+                text.pop();
+                Some(Cow::Owned(text.split_off(text.len().min(1))))
             }
-            to.push('"');
-            to.push_str(name);
-            to.push_str("\":");
-            names.push(name);
-            scan.value(to, depth + 1)
-        })?;
-        (!has_twice(names)).then_some(())
+        }
     }
 
-    /// Any value, appended as it is stored.
-    pub(super) fn value(&mut self, to: &mut String, depth: usize) -> Option<()> {
+    /// Goes over a value, if it is written as it would be stored.
+    fn pass(&mut self, depth: usize) -> Option<()> {
         if depth > MAX_DEPTH {
             return None;
         }
         match self.peek()? {
-            b'"' => to.push_str(self.string()?),
-            b'{' => {
-                to.push('{');
-                self.members_at(to, &mut Vec::new(), depth)?;
-                to.push('}');
-            }
-            b'[' => self.array(to, depth)?,
-            b't' => self.word("true", to)?,
-            b'f' => self.word("false", to)?,
-            b'n' => self.word("null", to)?,
-            _ => to.push_str(self.number()?),
+            b'"' => self.string().map(|_| ()),
+            b'{' => self.pass_members(&mut Vec::new(), depth),
+            b'[' => self.items(|scan| scan.pass(depth + 1)),
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            b'n' => self.literal("null"),
+            _ => self.number().map(|_| ()),
         }
-        Some(())
     }
 
-    fn array(&mut self, to: &mut String, depth: usize) -> Option<()> {
+    fn pass_members(&mut self, names: &mut Vec<&'a str>, depth: usize) -> Option<()> {
+        self.object(&mut |scan, name| {
+            names.push(name);
+            scan.pass(depth + 1)
+        })?;
+        (!has_twice(names)).then_some(())
+    }
+
+    /// Goes over an array, each item by `each`.
+    fn items(&mut self, each: impl Fn(&mut Self) -> Option<()>) -> Option<()> {
         self.need(b'[')?;
-        to.push('[');
-        if !self.eat(b']')? {
-            loop {
-                self.value(to, depth + 1)?;
-                if !self.eat(b',')? {
-                    self.need(b']')?;
-                    break;
-                }
-                to.push(',');
+        if self.eat(b']')? {
+            return Some(());
+        }
+        loop {
+            each(self)?;
+            if !self.eat(b',')? {
+                return self.need(b']');
             }
         }
-        to.push(']');
-        Some(())
     }
+}
 
-    fn word(&mut self, word: &str, to: &mut String) -> Option<()> {
-        self.literal(word)?;
-        to.push_str(word);
-        Some(())
+/// JSON without the white space between its values.
+fn without_spaces(json: &str) -> String {
+    let mut to = String::with_capacity(json.len());
+    let (mut is_text, mut is_escaped) = (false, false);
+    let mut from = 0;
+    for (at, byte) in json.bytes().enumerate() {
+        if is_text {
+            is_text = is_escaped || byte != b'"';
+            is_escaped = !is_escaped && byte == b'\\';
+        } else if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+            to.push_str(json.get(from..at).unwrap_or_default());
+            from = at + 1;
+        } else {
+            is_text = byte == b'"';
+        }
     }
+    to.push_str(json.get(from..).unwrap_or_default());
+    to
 }
 
 /// Whether a name occurs twice, or there are too many to say.

@@ -78,8 +78,8 @@ fn every_spelling_leads_where_the_long_way_leads_it() {
 
 #[test]
 fn the_texts_are_the_first_slots() {
-    for (nth, slot) in TEXTS.into_iter().enumerate() {
-        assert_eq!(slot as usize, nth);
+    for (nth, (slot, name)) in TEXTS.into_iter().enumerate() {
+        assert_eq!((slot as usize, name), (nth, format!(",\"{}\":", slot.stored()).as_str()));
     }
     assert_eq!(Slot::Service as usize, TEXTS.len());
 }
@@ -88,6 +88,9 @@ fn the_texts_are_the_first_slots() {
 fn plain_records_go_the_quick_way_and_others_the_long_one() {
     let quick = [
         r#"{"service":"api","message":"m"}"#,
+        r#"{"service":"api","message":"m", "metadata": { }, "tags": [ ]}"#,
+        r#"{"service":"api","message":"m","tags" : [ "a \" b" , "\\" ],"x" : { "a b" : " \\\" " , "c" : [ 1 , {} ] } }"#,
+        "{\"service\":\"api\",\"message\":\"m\",\"metadata\":\n{\t\"a\":\r\n[ ], \"b\" : null }, \"z\" : true }",
         r#" { "level" : "warning", "service" : "api", "message" : "a \"b\" \\ \n ü" } "#,
         r#"{"timestamp":"2025-11-20T23:47:10Z","service":"api","message":"m","level":"INFO","user_id":"","env":"p"}"#,
         r#"{"ts":1763682430000,"app":"a.b-c_d","msg":"m","status":404,"duration_ms":15,"tags":["a","b"]}"#,
@@ -158,12 +161,17 @@ fn json() -> impl Strategy<Value = String> {
         Just("false".to_owned()),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
+        let space = || "[ \\t\\r\\n]{0,2}";
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(", "))),
-            prop::collection::vec(("[a-c$]{1,2}", inner), 0..4).prop_map(|fields| {
-                let fields: Vec<String> =
-                    fields.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-                format!("{{{}}}", fields.join(","))
+            (prop::collection::vec(inner.clone(), 0..4), space()).prop_map(|(items, space)| {
+                format!("[{space}{}{space}]", items.join(&format!("{space},{space}")))
+            }),
+            (prop::collection::vec(("[a-c$]{1,2}", inner), 0..4), space()).prop_map(|(fields, space)| {
+                let fields: Vec<String> = fields
+                    .into_iter()
+                    .map(|(name, value)| format!("{space}\"{name}\"{space}:{space}{value}{space}"))
+                    .collect();
+                format!("{{{space}{}}}", fields.join(","))
             }),
         ]
     })
