@@ -179,9 +179,20 @@ fn unlz4(bytes: &[u8]) -> Result<Vec<u8>, Corrupt> {
 
 /// Reads the head of every row in a block's text.
 pub fn rows(text: &[u8]) -> impl Iterator<Item = Result<Row<'_>, Corrupt>> {
-    text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| {
+    lines(text).map(|line| {
         let head = RowHead::parse(line).map_err(|e| Corrupt::damaged("row", e))?;
         Ok(Row { head, line })
+    })
+}
+
+/// The lines of a block's text that are not empty.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = memchr::memchr_iter(b'\n', text).chain(std::iter::once(text.len()));
+    let mut from = 0;
+    ends.filter_map(move |end| {
+        let line = text.get(from..end)?;
+        from = end + 1;
+        (!line.is_empty()).then_some(line)
     })
 }
 
