@@ -5,15 +5,19 @@
 //! told apart, as many as there is room for; the others are counted together, under no name.
 
 mod cell;
-mod columns;
 pub mod fine;
+mod tally;
 
-use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive};
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{rows::Row, summary::LevelCounts};
+use super::{
+    fields::{Fields, Numbered},
+    rows::Row,
+    summary::LevelCounts,
+};
 use crate::engine::record::{
     model::{Level, Status},
     row::RowHead,
@@ -21,7 +25,6 @@ use crate::engine::record::{
 };
 
 pub use cell::Cell;
-pub(super) use columns::Columns;
 pub use fine::Fine;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -153,9 +156,9 @@ pub struct Facts {
 
 /// What is counted of a row beside its head.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counted<'a> {
-    category: Option<Cow<'a, str>>,
-    values: [Option<Cow<'a, str>>; 6],
+struct Counted {
+    /// By dimension.
+    values: [Option<String>; 6],
     duration_ms: Option<f64>,
     /// The records that it stands for.
     weight: u64,
@@ -163,7 +166,7 @@ pub(super) struct Counted<'a> {
 
 /// The fields of a row that are counted.
 #[derive(Default, Deserialize)]
-struct Fields {
+struct Known {
     category: Option<String>,
     environment: Option<String>,
     component: Option<String>,
@@ -205,10 +208,8 @@ impl Levels {
         }
     }
 
-    fn count(&mut self, level: Level, weight: u64) {
-        if let Some(slot) = self.0.get_mut(level as usize) {
-            *slot = slot.saturating_add(weight);
-        }
+    fn of_row(level: Level, weight: u64) -> Self {
+        Self(Level::ALL.map(|known| if known == level { weight } else { 0 }))
     }
 
     /// About its bytes as JSON.
@@ -240,7 +241,7 @@ impl Facts {
 
     /// Counts a row, which is read for it.
     pub fn count_row(&mut self, row: &Row<'_>) {
-        let fields: Fields = serde_json::from_slice(row.line).unwrap_or_default();
+        let fields: Known = serde_json::from_slice(row.line).unwrap_or_default();
         let metadata = |name: &str| fields.metadata.as_ref().and_then(|metadata| metadata.get(name));
         let release = metadata("release").and_then(text).or_else(|| metadata("version").and_then(text));
         let duration = || DURATIONS.iter().find_map(|path| metadata(path.get(1)?).and_then(number));
@@ -253,32 +254,56 @@ impl Facts {
             release,
             fields.pattern_id,
         ];
-        let counted = Counted {
-            category: fields.category.map(Cow::Owned),
-            values: values.map(|value| value.map(Cow::Owned)),
-            duration_ms,
-            weight: row.weight(),
-        };
-        self.count(&row.head, &counted);
+        let counted = Counted { values, duration_ms, weight: row.weight() };
+        let RowHead { timestamp, level, service, .. } = &row.head;
+        if let Some(cell) =
+            self.cell(service, fields.category.as_deref().unwrap_or_default(), hour(*timestamp))
+        {
+            cell.count(&counted, *level, *timestamp);
+        }
     }
 
-    pub(super) fn count(&mut self, head: &RowHead<'_>, counted: &Counted<'_>) {
-        let (head, category) = (head, counted.category.as_deref().unwrap_or_default());
-        let service = &*head.service;
+    /// Counts the rows of a block with what each stands for. `held` is what all facts weigh at the most, before and after.
+    pub(super) fn count_block(
+        &mut self,
+        rows: &[(&Row<'_>, u64)],
+        services: &Numbered<'_>,
+        fields: &Fields<'_, '_>,
+        held: &mut usize,
+    ) {
+        *held += tally::count(self, rows, services, fields);
+        if *held > MAX_HELD_BYTES {
+            *held = self.make_room();
+        }
+    }
+
+    /// Makes room for more rows, where it is needed; answers what they weigh.
+    pub(super) fn make_room(&mut self) -> usize {
+        self.fit_in(MAX_HELD_BYTES);
+        self.weight()
+    }
+
+    fn cell(&mut self, service: &str, category: &str, hour: u32) -> Option<&mut Cell> {
+        let category = self.counted_as(service, category);
+        Some(self.cells.get_mut(service)?.get_mut(category)?.entry(hour).or_default())
+    }
+
+    /// The category that rows of this one are counted in, which is there then.
+    fn counted_as<'c>(&mut self, service: &str, category: &'c str) -> &'c str {
         if !self.cells.contains_key(service) {
             self.cells.insert(service.to_owned(), BTreeMap::new());
         }
-        let Some(categories) = self.cells.get_mut(service) else { return };
-        let is_new = !categories.contains_key(category);
+        let Some(categories) = self.cells.get_mut(service) else { return category };
+        if categories.contains_key(category) {
+            return category;
+        }
         let is_room = categories.len() < MAX_CATEGORIES && category.len() <= MAX_VALUE_BYTES
             || APART.iter().any(|apart| category.eq_ignore_ascii_case(apart));
-        let category = if is_new && !is_room { OTHER_CATEGORIES } else { category };
+        let category = if is_room { category } else { OTHER_CATEGORIES };
         if !categories.contains_key(category) {
             categories.insert(category.to_owned(), Hours::new());
         }
-        if let Some(hours) = categories.get_mut(category) {
-            hours.entry(hour(head.timestamp)).or_default().count(counted, head.level, head.timestamp);
-        }
+        category
     }
 
     /// Adds those of other facts that are of these hours; see `Wanted`.
@@ -322,11 +347,6 @@ impl Facts {
             cell.settle();
         }
         self.fit_in(MAX_BYTES);
-    }
-
-    /// Makes room for more rows, where it is needed.
-    pub(super) fn make_room(&mut self) {
-        self.fit_in(MAX_HELD_BYTES);
     }
 
     fn fit_in(&mut self, bytes: usize) {

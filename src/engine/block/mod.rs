@@ -8,10 +8,12 @@
 mod chunks;
 mod column;
 pub mod facts;
+mod fields;
 pub mod footer;
 pub(in crate::engine) mod gzip;
 mod ints;
 pub mod key;
+mod numbers;
 pub mod reader;
 mod ribbon;
 pub mod rows;

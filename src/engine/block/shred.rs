@@ -6,6 +6,7 @@ use std::{borrow::Cow, collections::HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::{ColumnMeta, Corrupt};
+use crate::engine::record::quote::special;
 
 /// Leaves of a row at the most (200 of metadata, and the fields), and columns of a segment: a row that is beyond
 /// keeps its metadata as one column of JSON.
@@ -219,7 +220,7 @@ impl Shredder {
             return Ok(());
         }
         loop {
-            let key = json.string()?;
+            let key = json.string()?.raw;
             json.eat(b':')?;
             let child = self.child(node, key)?;
             let folded = depth + 1 >= MAX_DEPTH || (fold && depth == 0);
@@ -228,7 +229,7 @@ impl Shredder {
                     self.object(json, child, depth + 1, fold, leaves)?;
                 }
                 b'"' => {
-                    let text = unescaped(json.string()?).ok_or(json.stop())?;
+                    let text = json.string()?.unescaped().ok_or(json.stop())?;
                     leaves.push(Leaf { node: child, kind: Kind::Text, text });
                 }
                 first => {
@@ -259,7 +260,8 @@ impl Shredder {
         } else if let Some(at) = parent.children.iter().position(|(known, _)| **known == *key) {
             at
         } else if new < MAX_NODES || node == 0 {
-            unescaped(text).ok_or(Stop::Differs)?;
+            let is_escaped = text.contains('\\');
+            Text { raw: text, is_escaped }.unescaped().ok_or(Stop::Differs)?;
             parent.children.push((key.into(), new));
             parent.children.len() - 1
         } else {
@@ -301,6 +303,26 @@ impl Stop {
     }
 }
 
+/// A string as it is written, without its quotes.
+struct Text<'a> {
+    raw: &'a str,
+    is_escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// What it says, if it is escaped as it will be again.
+    fn unescaped(&self) -> Option<Cow<'a, str>> {
+        if !self.is_escaped {
+            return Some(Cow::Borrowed(self.raw));
+        }
+        let quoted = format!("\"{}\"", self.raw);
+        let text: String = serde_json::from_str(&quoted).ok()?;
+        let mut again = String::with_capacity(quoted.len());
+        push_json(&text, &mut again);
+        (again == quoted).then_some(Cow::Owned(text))
+    }
+}
+
 /// A reader of the compact JSON that rows are written in.
 struct Json<'a> {
     text: &'a str,
@@ -326,15 +348,20 @@ impl<'a> Json<'a> {
         if self.next()? == byte { Ok(()) } else { Err(self.stop()) }
     }
 
-    /// A string without its quotes, as it is written.
-    fn string(&mut self) -> Result<&'a str, Stop> {
+    fn string(&mut self) -> Result<Text<'a>, Stop> {
         self.eat(b'"')?;
         let start = self.at;
+        let mut is_escaped = false;
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            self.at += memchr::memchr2(b'"', b'\\', rest).ok_or(self.stop())?;
-            if self.next()? == b'"' {
-                return self.text.get(start..self.at - 1).ok_or(self.stop());
+            self.at += special(rest).ok_or(self.stop())?;
+            match self.next()? {
+                b'"' => {
+                    let raw = self.text.get(start..self.at - 1).ok_or(self.stop())?;
+                    return Ok(Text { raw, is_escaped });
+                }
+                b'\\' => is_escaped = true,
+                _ => return Err(self.stop()),
             }
             self.at += 1;
         }
@@ -346,9 +373,9 @@ impl<'a> Json<'a> {
             if nth > 0 {
                 self.eat(b',')?;
             }
-            let key = self.string()?;
+            let key = self.string()?.raw;
             self.eat(b':')?;
-            if key != name || !canonical(self.string()?.as_bytes()) {
+            if key != name || !canonical(self.string()?.raw.as_bytes()) {
                 return Err(Stop::Differs);
             }
         }
@@ -382,22 +409,6 @@ impl<'a> Json<'a> {
         }
         self.text.get(start..self.at).filter(|text| !text.is_empty()).ok_or(self.stop())
     }
-}
-
-/// The text of a string, if it is escaped as it will be again.
-fn unescaped(raw: &str) -> Option<Cow<'_, str>> {
-    // All bytes at once: most have none.
-    if raw.bytes().map(|b| u8::from(b < 0x20)).fold(0, std::ops::BitOr::bitor) != 0 {
-        return None;
-    }
-    if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
-        return Some(Cow::Borrowed(raw));
-    }
-    let quoted = format!("\"{raw}\"");
-    let text: String = serde_json::from_str(&quoted).ok()?;
-    let mut again = String::with_capacity(quoted.len());
-    push_json(&text, &mut again);
-    (again == quoted).then_some(Cow::Owned(text))
 }
 
 /// Whether an id that has been read is written with dashes and in lower case.
@@ -463,21 +474,18 @@ impl Skeleton {
     }
 }
 
-/// Appends a value as JSON.
-pub(super) fn push_value(kind: Kind, value: &str, to: &mut String) {
-    match kind {
-        Kind::Text => push_json(value, to),
-        Kind::Number | Kind::Raw => to.push_str(value),
-    }
-}
-
-fn push_json(text: &str, to: &mut String) {
-    let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';
-    if text.bytes().all(plain) {
+/// Appends a text as JSON.
+pub(super) fn push_json(text: &str, to: &mut String) {
+    if is_plain(text) {
         to.push('"');
         to.push_str(text);
         to.push('"');
     } else {
         to.push_str(&serde_json::Value::from(text).to_string());
     }
+}
+
+/// Whether nothing in a text needs an escape in JSON.
+pub(super) fn is_plain(text: &str) -> bool {
+    special(text.as_bytes()).is_none()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{fields::Numbered, rows::Row};
 use crate::engine::record::{model::Level, timestamp::Timestamp};
 
 /// Counts by level, in the order of `Level::ALL`.
@@ -25,6 +26,12 @@ pub struct ServiceSummary {
 }
 
 impl ServiceSummary {
+    fn of_row(level: Level, time: Timestamp, bytes: u64, weight: u64) -> Self {
+        let of_level = |count| Level::ALL.map(|known| if known == level { count } else { 0 });
+        let stored = (weight != 1).then(|| of_level(1));
+        Self { rows: 1, bytes, first: time, last: time, levels: of_level(weight), stored }
+    }
+
     /// Rows by level.
     pub fn stored(&self) -> LevelCounts {
         self.stored.unwrap_or(self.levels)
@@ -54,19 +61,50 @@ pub type Summary = BTreeMap<String, ServiceSummary>;
 
 /// Adds one row to a summary, that stands for `weight` records.
 pub fn count(summary: &mut Summary, service: &str, level: Level, time: Timestamp, bytes: u64, weight: u64) {
-    let of_level = |count| Level::ALL.map(|known| if known == level { count } else { 0 });
-    let one = ServiceSummary {
-        rows: 1,
-        bytes,
-        first: time,
-        last: time,
-        levels: of_level(weight),
-        stored: (weight != 1).then(|| of_level(1)),
-    };
+    add(summary, service, ServiceSummary::of_row(level, time, bytes, weight));
+}
+
+fn add(summary: &mut Summary, service: &str, more: ServiceSummary) {
     match summary.get_mut(service) {
-        Some(known) => known.merge(&one),
+        Some(known) => known.merge(&more),
         None => {
-            summary.insert(service.to_owned(), one);
+            summary.insert(service.to_owned(), more);
+        }
+    }
+}
+
+/// Adds the rows of a block with what each stands for.
+pub(super) fn count_block(
+    summary: &mut Summary,
+    rollup: &mut Rollup,
+    rows: &[(&Row<'_>, u64)],
+    services: &Numbered<'_>,
+) {
+    let mut of_services: Vec<Option<ServiceSummary>> = vec![None; services.texts.len()];
+    // The minutes of each service; its rows come in order of time.
+    let mut minutes: Vec<Vec<(u32, LevelCounts)>> = vec![Vec::new(); services.texts.len()];
+    for (nth, (Row { head, line }, weight)) in rows.iter().enumerate() {
+        let Some(service) = services.number(nth).map(|number| number as usize) else { continue };
+        let one = ServiceSummary::of_row(head.level, head.timestamp, line.len() as u64 + 1, *weight);
+        let Some((slot, minutes)) = of_services.get_mut(service).zip(minutes.get_mut(service)) else {
+            continue;
+        };
+        let minute = minute(head.timestamp);
+        match minutes.last_mut().filter(|(last, _)| *last == minute) {
+            Some((_, counts)) => *counts = sum(*counts, one.levels),
+            None => minutes.push((minute, one.levels)),
+        }
+        match slot {
+            Some(known) => known.merge(&one),
+            None => *slot = Some(one),
+        }
+    }
+    for ((service, of_service), minutes) in services.texts.iter().zip(of_services).zip(minutes) {
+        if let Some(of_service) = of_service {
+            add(summary, service, of_service);
+        }
+        for (minute, counts) in minutes {
+            rollup.add(service, minute, counts);
         }
     }
 }
@@ -86,15 +124,16 @@ impl Rollup {
 
     /// Adds one row that stands for `weight` records.
     pub fn count(&mut self, service: &str, level: Level, time: Timestamp, weight: u64) {
+        self.add(service, minute(time), Level::ALL.map(|known| if known == level { weight } else { 0 }));
+    }
+
+    fn add(&mut self, service: &str, minute: u32, counts: LevelCounts) {
         if !self.counts.contains_key(service) {
             self.counts.insert(service.to_owned(), BTreeMap::new());
         }
-        if let Some(slot) = self
-            .counts
-            .get_mut(service)
-            .and_then(|minutes| minutes.entry(minute(time)).or_default().get_mut(level as usize))
-        {
-            *slot += weight;
+        if let Some(minutes) = self.counts.get_mut(service) {
+            let slot = minutes.entry(minute).or_default();
+            *slot = sum(*slot, counts);
         }
     }
 }

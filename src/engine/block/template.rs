@@ -13,7 +13,7 @@ pub(super) use fixed::Fixed;
 
 use std::sync::OnceLock;
 
-use super::{Corrupt, words};
+use super::{Corrupt, shred, words};
 
 const MARK: char = '\u{1}';
 
@@ -51,6 +51,8 @@ pub enum Piece {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     pub pieces: Vec<Piece>,
+    /// Whether no value of it needs an escape in JSON.
+    is_plain: bool,
     /// Made when they are first asked for.
     words: OnceLock<Vec<String>>,
 }
@@ -95,7 +97,15 @@ impl Template {
         if !text.is_empty() {
             pieces.push(Piece::Text(text));
         }
-        Ok(Self { pieces, words: OnceLock::new() })
+        let is_plain = |piece: &Piece| match piece {
+            Piece::Text(text) => shred::is_plain(text),
+            Piece::Var(var) => !matches!(var, Var::Word | Var::Raw),
+        };
+        Ok(Self { is_plain: pieces.iter().all(is_plain), pieces, words: OnceLock::new() })
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// The value that all rows of this template have, when it has no variable.
@@ -225,4 +235,26 @@ pub(super) fn put_var(form: &mut String, var: Var) {
 
 fn is_hex(byte: u8) -> bool {
     byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_need_no_escape_is_plain() {
+        for (form, is_plain) in [
+            ("", true),
+            ("took \u{1}d ms of \u{1}x4, \u{1}u, \u{1}i, \u{1}z3", true),
+            ("ä", true),
+            ("say \"\u{1}d\"", false),
+            ("a\\b", false),
+            ("a\nb", false),
+            ("a\u{1}=b", false),
+            ("a \u{1}w", false),
+            ("\u{1}r", false),
+        ] {
+            assert_eq!(Template::parse(form).unwrap().is_plain(), is_plain, "{form:?}");
+        }
+    }
 }

@@ -2,9 +2,10 @@
 
 mod anchors;
 mod parts;
+mod values;
 
 use std::{
-    cell::{Cell, OnceCell, RefCell},
+    cell::{Cell, RefCell},
     collections::{BTreeMap, btree_map::Entry},
     sync::Arc,
 };
@@ -13,14 +14,15 @@ use anchors::Below;
 use bytes::Bytes;
 pub use parts::Parts;
 use uuid::Uuid;
+pub use values::ColumnValues;
 
 use super::{
     BlockColumn, BlockMeta, Corrupt, Footer, Kind, MAX_INFLATED_BYTES, chunks,
-    column::{At, Entries, Variables, decode},
+    column::{Entries, Variables, decode},
     footer::check,
     gzip::{self, Inflater},
     ribbon,
-    shred::{Skeleton, push_value},
+    shred::Skeleton,
     template::Template,
     weights,
 };
@@ -28,9 +30,6 @@ use crate::engine::record::timestamp::Timestamp;
 
 /// All variables of a block inflate to no more, as they are held together. Numbers take up to four times what they do as text.
 const MAX_VARIABLE_BYTES: usize = 5 * MAX_INFLATED_BYTES;
-
-/// Values of a column up to which each is found by counting those before it.
-const COUNTED_ONE_BY_ONE: u32 = 16;
 
 /// A footer with what reading by it needs again and again.
 #[derive(Debug)]
@@ -302,8 +301,7 @@ impl<'a> Block<'a> {
     pub fn values<'b>(&'b self, column: &'a BlockColumn) -> Result<ColumnValues<'b>, Corrupt> {
         let entries = self.entries(column)?;
         let templates = self.opened.templates(column).map(|(template, _)| &**template).collect();
-        let (variables, nths, asked) = Default::default();
-        Ok(ColumnValues { block: self, column, entries, templates, variables, nths, asked })
+        Ok(ColumnValues::new(self, column, entries, templates))
     }
 
     /// Hands over the JSON of these rows, which are in rising order, each with its time and id.
@@ -358,13 +356,7 @@ impl<'a> Block<'a> {
                 };
                 line.push_str(text);
                 let entry = values.entry_of(*row, next);
-                value.clear();
-                if let Some(text) = values.fixed(entry) {
-                    push_value(*kind, text, &mut line);
-                } else {
-                    values.push(entry, &mut value)?;
-                    push_value(*kind, &value, &mut line);
-                }
+                values.push_json(*kind, entry, &mut value, &mut line)?;
                 if of_skeletons.max(of_lines + line.len()) > max_bytes {
                     return Err(too_long());
                 }
@@ -397,91 +389,17 @@ impl<'a> Block<'a> {
 }
 
 fn push_head(line: &mut String, id: Uuid, time: Timestamp, received: Timestamp) {
-    use std::fmt::Write;
-    // Writing to a String cannot fail.
-    let _ = write!(line, "{{\"id\":\"{id}\",\"timestamp\":\"{time}\",\"received_at\":\"{received}\"");
-}
-
-/// The values of a column in a block.
-pub struct ColumnValues<'b> {
-    block: &'b Block<'b>,
-    column: &'b BlockColumn,
-    pub entries: Entries,
-    templates: Vec<&'b Template>,
-    /// Read when the first value is asked for that has one.
-    variables: OnceCell<Arc<Variables>>,
-    /// Which of its template's rows each value is, once that many were asked for that counting them pays.
-    nths: OnceCell<Vec<u32>>,
-    asked: Cell<u32>,
-}
-
-impl ColumnValues<'_> {
-    pub fn len(&self) -> usize {
-        self.entries.tids.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.tids.is_empty()
-    }
-
-    /// The value of the nth row that has one, if its template has no variable.
-    pub fn fixed(&self, nth: usize) -> Option<&str> {
-        let tid = self.entries.tids.get(nth)?;
-        self.templates.get(usize::from(*tid))?.value()
-    }
-
-    /// Of each value a number that is another's only when they are the same, and the number behind all. All of a
-    /// template that is not asked for have one number. `None` where each has a value of its own.
-    pub fn which(&self, asked: &dyn Fn(u16) -> bool) -> Result<Option<(Vec<u32>, usize)>, Corrupt> {
-        self.variables()?.which(&self.entries, asked)
-    }
-
-    /// Appends the value of the nth row that has one.
-    pub fn push(&self, nth: usize, to: &mut String) -> Result<(), Corrupt> {
-        let Some(tid) = self.entries.tids.get(nth) else { return Ok(()) };
-        let Some(template) = self.templates.get(usize::from(*tid)) else { return Ok(()) };
-        if let Some(text) = template.value() {
-            to.push_str(text);
-            return Ok(());
-        }
-        self.variables()?.render(template, *tid, self.at(nth, *tid), to)
-    }
-
-    fn variables(&self) -> Result<&Arc<Variables>, Corrupt> {
-        if let Some(variables) = self.variables.get() {
-            return Ok(variables);
-        }
-        let variables = self.block.variables(self.column)?;
-        Ok(self.variables.get_or_init(|| variables))
-    }
-
-    fn at(&self, entry: usize, tid: u16) -> At {
-        let row = self.entries.row(entry);
-        if self.templates.len() == 1 {
-            return At { nth: entry, row };
-        }
-        let tids = &self.entries.tids;
-        self.asked.set(self.asked.get().saturating_add(1));
-        if self.asked.get() <= COUNTED_ONE_BY_ONE {
-            return At { nth: tids.iter().take(entry).filter(|of| **of == tid).count(), row };
-        }
-        let nths = self.nths.get_or_init(|| {
-            let mut seen = vec![0_u32; self.templates.len()];
-            let mut next = |tid: &u16| match seen.get_mut(usize::from(*tid)) {
-                Some(seen) => std::mem::replace(seen, *seen + 1),
-                None => 0,
-            };
-            tids.iter().map(&mut next).collect()
-        });
-        At { nth: nths.get(entry).map_or(usize::MAX, |nth| *nth as usize), row }
-    }
-
-    /// Which of its values a row has; `next` is where the search goes on for the next row.
-    fn entry_of(&self, row: u32, next: &mut usize) -> usize {
-        let Some(rows) = &self.entries.rows else { return row as usize };
-        while rows.get(*next).is_some_and(|known| *known < row) {
-            *next += 1;
-        }
-        *next
+    let (mut of_id, mut of_time, mut of_receipt) = ([0; 36], [0; 30], [0; 30]);
+    let head = [
+        "{\"id\":\"",
+        id.hyphenated().encode_lower(&mut of_id),
+        "\",\"timestamp\":\"",
+        time.write(&mut of_time),
+        "\",\"received_at\":\"",
+        received.write(&mut of_receipt),
+        "\"",
+    ];
+    for part in head {
+        line.push_str(part);
     }
 }

@@ -107,7 +107,7 @@ async fn the_segments_used_last_are_kept_and_no_more_than_fit() {
 
 #[tokio::test]
 async fn those_that_an_index_points_to_are_brought_in_one_read_each() {
-    let copies = Copies::of(2_000);
+    let copies = Copies::of(1_400);
     assert!(
         (WHOLE_BELOW_BYTES..WANTED_WHOLE_BYTES).contains(&copies.entry.size_bytes),
         "{}",

@@ -1,9 +1,7 @@
 //! Writing a column's template numbers and variables.
 
-use std::collections::HashMap;
-
 use super::{Parsed, Values};
-use crate::engine::block::ints;
+use crate::engine::block::{ints, numbers::Numbers};
 
 /// How a variable is kept.
 pub(super) const OWN: u8 = 0;
@@ -248,15 +246,14 @@ impl Values {
     /// Which values there are, when each occurs twice or so.
     fn distinct(&self) -> Option<Distinct> {
         let Self::Hex { digits, text } = self else { return None };
-        let mut known: HashMap<&[u8], u64> = HashMap::new();
+        let mut known = Numbers::default();
         let mut distinct = Distinct { which: Vec::with_capacity(text.len() / digits), firsts: Vec::new() };
         for (nth, value) in text.chunks_exact(*digits).enumerate() {
-            let next = known.len() as u64;
-            let which = *known.entry(value).or_insert(next);
-            if which == next {
+            let which = known.number(value);
+            if known.keys.len() > distinct.firsts.len() {
                 distinct.firsts.push(nth);
             }
-            distinct.which.push(which);
+            distinct.which.push(which.into());
         }
         (distinct.firsts.len() * 3 <= distinct.which.len() * 2).then_some(distinct)
     }

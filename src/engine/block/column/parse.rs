@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Values;
 use crate::engine::block::{
+    numbers::Numbers,
     template::{Cut, Fixed, RAW_FORM, Var, static_form},
     words,
 };
@@ -119,30 +120,28 @@ impl Parsed {
     fn dictionary(values: &[&str]) -> Option<Self> {
         let most = MAX_DICTIONARY.min((values.len() / 8).max(8));
         let mut parsed = Self { tids: Vec::with_capacity(values.len()), ..Self::default() };
-        let mut known = Known::default();
-        // The values of the templates so far; their forms may have marks in them.
-        let mut texts: Vec<&str> = Vec::new();
+        let mut known = Numbers::default();
         let mut last: Option<(&str, u32)> = None;
         for value in values {
             let tid = match last {
                 Some((text, tid)) if text == *value => tid,
-                _ => match known.find(value.as_bytes(), |tid| texts.get(tid as usize) == Some(value)) {
-                    Ok(tid) => tid,
-                    Err(_) if texts.len() == most => return None,
-                    Err(hash) => {
-                        let tid = u32::try_from(texts.len()).ok()?;
-                        known.0.insert(hash, tid);
-                        texts.push(value);
-                        let mut form = String::new();
-                        static_form(value, &mut form);
-                        parsed.templates.push(Rows::new(&form, &[]));
-                        tid
-                    }
-                },
+                _ => known.number_below(*value, most)?,
             };
             last = Some((value, tid));
             parsed.tids.push(tid);
-            if let Some(rows) = parsed.templates.get_mut(tid as usize) {
+        }
+        parsed.templates = known
+            .keys
+            .iter()
+            .map(|text| {
+                // The form may have marks in it.
+                let mut form = String::new();
+                static_form(text, &mut form);
+                Rows::new(&form, &[])
+            })
+            .collect();
+        for tid in &parsed.tids {
+            if let Some(rows) = parsed.templates.get_mut(*tid as usize) {
                 rows.count += 1;
             }
         }

@@ -1,10 +1,10 @@
 //! What is counted of one service, category and hour.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counted, Dimension, Fine, Levels, MAX_VALUE_BYTES, MAX_VALUES, Wanted, json_bytes};
+use super::{Counted, Dimension, Fine, Levels, MAX_VALUE_BYTES, MAX_VALUES, Wanted, fine, json_bytes};
 use crate::engine::{
     record::{model::Level, timestamp::Timestamp},
     sketch::Sketch,
@@ -108,45 +108,57 @@ impl Cell {
         self.fine.coarsen();
     }
 
-    pub(super) fn count(&mut self, row: &Counted<'_>, level: Level, time: Timestamp) {
-        let weight = row.weight;
-        let [environment, .., pattern] = &row.values;
-        let environment = environment.as_deref().filter(|of| !of.is_empty() && of.len() <= MAX_VALUE_BYTES);
-        self.fine.count(time, level, environment, pattern.as_deref(), weight);
-        self.levels.count(level, weight);
-        for (values, value) in self.values.iter_mut().zip(&row.values) {
+    pub(super) fn count(&mut self, row: &Counted, level: Level, time: Timestamp) {
+        let (one, minute) = (Levels::of_row(level, row.weight), fine::minute_of_hour(time));
+        self.levels.add(&one);
+        self.fine.add_minute(minute, &one);
+        for (dimension, value) in Dimension::ALL.into_iter().zip(&row.values) {
             let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };
-            if let Some(known) = values.get_mut(value) {
-                known.count(level, weight);
-                continue;
+            self.add_value(dimension, value, &one);
+            match dimension {
+                Dimension::Environment => self.fine.add_environment(value, minute, &one),
+                Dimension::Pattern => self.fine.add_pattern(value, fine::step_of_hour(minute), row.weight),
+                _ => {}
             }
-            let is_room = values.len() < MAX_VALUES && value.len() <= MAX_VALUE_BYTES;
-            let name = if is_room { value } else { "" };
-            values.entry(name.to_owned()).or_default().count(level, weight);
         }
-        if let Some(duration) = row.duration_ms.filter(|duration| duration.is_finite() && *duration >= 0.0) {
-            self.durations.get_or_insert_default().add(duration, weight);
-            self.fine.count_duration(time, duration, weight);
+        let mut timed = Sketch::default();
+        if row.duration_ms.is_some_and(|duration| timed.add(duration, row.weight)) {
+            self.add_durations(fine::step_of_hour(minute), &timed);
         }
+    }
+
+    pub(super) fn add_value(&mut self, of: Dimension, value: &str, more: &Levels) {
+        let Some(values) = self.values.get_mut(of as usize) else { return };
+        if let Some(known) = values.get_mut(value) {
+            known.add(more);
+            return;
+        }
+        let is_room = values.len() < MAX_VALUES && value.len() <= MAX_VALUE_BYTES;
+        let name = if is_room { value } else { "" };
+        values.entry(name.to_owned()).or_default().add(more);
+    }
+
+    pub(super) fn add_durations(&mut self, step: usize, more: &Sketch) {
+        self.durations.get_or_insert_default().merge(more);
+        self.fine.add_durations(step, more);
     }
 
     /// Keeps the most frequent values of each dimension and counts the others together.
     pub(super) fn keep_most(&mut self, most: usize) {
-        for values in &mut self.values {
-            if values.len() <= most {
-                continue;
-            }
-            let mut by_count: Vec<(u64, String)> = values
-                .iter()
-                .filter(|(name, _)| !name.is_empty())
-                .map(|(name, l)| (l.total(), name.clone()))
-                .collect();
-            by_count.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        for values in self.values.iter_mut().filter(|values| values.len() > most) {
             let mut others = values.remove("").unwrap_or_default();
-            for (_, name) in by_count.into_iter().skip(most) {
-                if let Some(levels) = values.remove(&name) {
-                    others.add(&levels);
-                }
+            let mut ranks: Vec<(Reverse<u64>, &str)> =
+                values.iter().map(|(name, levels)| (Reverse(levels.total()), name.as_str())).collect();
+            if most < ranks.len() {
+                let (_, (total, name), _) = ranks.select_nth_unstable(most);
+                let (total, name) = (*total, name.to_owned());
+                values.retain(|known, levels| {
+                    let is_kept = (Reverse(levels.total()), known.as_str()) < (total, name.as_str());
+                    if !is_kept {
+                        others.add(levels);
+                    }
+                    is_kept
+                });
             }
             values.insert(String::new(), others);
         }

@@ -8,11 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Levels, json_bytes};
-use crate::engine::{
-    record::{model::Level, timestamp::Timestamp},
-    sketch::Sketch,
-};
+use super::{Levels, MAX_VALUE_BYTES, json_bytes};
+use crate::engine::{record::timestamp::Timestamp, sketch::Sketch};
 
 pub const MINUTE_MS: i64 = 60_000;
 pub const STEP_MINUTES: u32 = 5;
@@ -66,25 +63,23 @@ pub fn first_step(hour: u32) -> u32 {
 }
 
 impl Fine {
-    pub(super) fn count(
-        &mut self,
-        time: Timestamp,
-        level: Level,
-        environment: Option<&str>,
-        pattern: Option<&str>,
-        weight: u64,
-    ) {
-        let minute = minute_of_hour(time);
+    pub(super) fn add_minute(&mut self, minute: usize, more: &Levels) {
         if let Some(levels) = slot(&mut self.minutes, minute, HOUR_MINUTES) {
-            levels.count(level, weight);
+            levels.add(more);
         }
-        if let Some(levels) = environment
-            .and_then(|of| self.environment(of))
-            .and_then(|minutes| slot(minutes, minute, HOUR_MINUTES))
-        {
-            levels.count(level, weight);
+    }
+
+    pub(super) fn add_environment(&mut self, name: &str, minute: usize, more: &Levels) {
+        if name.len() > MAX_VALUE_BYTES {
+            return;
         }
-        let Some(pattern) = pattern else { return };
+        let minutes = self.environment(name);
+        if let Some(levels) = minutes.and_then(|minutes| slot(minutes, minute, HOUR_MINUTES)) {
+            levels.add(more);
+        }
+    }
+
+    pub(super) fn add_pattern(&mut self, pattern: &str, step: usize, more: u64) {
         if !self.patterns.contains_key(pattern) {
             if self.patterns.len() >= MAX_PATTERNS {
                 self.is_cut = true;
@@ -93,14 +88,14 @@ impl Fine {
             self.patterns.insert(pattern.to_owned(), Vec::new());
         }
         let counts = self.patterns.get_mut(pattern);
-        if let Some(count) = counts.and_then(|counts| slot(counts, step_of(minute), HOUR_MINUTES)) {
-            *count = count.saturating_add(weight);
+        if let Some(count) = counts.and_then(|counts| slot(counts, step, HOUR_MINUTES)) {
+            *count = count.saturating_add(more);
         }
     }
 
-    pub(super) fn count_duration(&mut self, time: Timestamp, duration: f64, weight: u64) {
-        if let Some(sketch) = slot(&mut self.durations, step_of(minute_of_hour(time)), HOUR_MINUTES) {
-            sketch.add(duration, weight);
+    pub(super) fn add_durations(&mut self, step: usize, more: &Sketch) {
+        if let Some(sketch) = slot(&mut self.durations, step, HOUR_MINUTES) {
+            sketch.merge(more);
         }
     }
 
@@ -116,9 +111,7 @@ impl Fine {
 
     pub(super) fn merge_minutes(&mut self, minutes: &[Levels]) {
         for (minute, theirs) in minutes.iter().enumerate() {
-            if let Some(mine) = slot(&mut self.minutes, minute, HOUR_MINUTES) {
-                mine.add(theirs);
-            }
+            self.add_minute(minute, theirs);
         }
     }
 
@@ -162,12 +155,12 @@ impl Fine {
     }
 }
 
-fn minute_of_hour(time: Timestamp) -> usize {
+pub(super) fn minute_of_hour(time: Timestamp) -> usize {
     usize::try_from(time.as_ms().div_euclid(MINUTE_MS).rem_euclid(60)).unwrap_or(0)
 }
 
-/// The step of a minute, from the first one of its hour.
-fn step_of(minute: usize) -> usize {
+/// The step of a minute, both from the first one of their hour.
+pub(super) fn step_of_hour(minute: usize) -> usize {
     (minute + 1) / STEP_MINUTES as usize
 }
 

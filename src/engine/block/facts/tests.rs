@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::engine::{
-    block::{SegmentId, rows::Row, segment},
+    block::{Rollup, SegmentId, Summary, rows::Row, segment, summary},
     record::row::RowHead,
     sketch::Sketch,
 };
@@ -92,6 +92,47 @@ fn a_segment_counts_its_rows_as_they_are_counted_one_by_one() {
         .map(Levels::total)
         .sum();
     assert_eq!(statuses, 50);
+}
+
+#[test]
+fn blocks_count_as_rows_do_where_there_is_no_room_for_all() {
+    // 10,000 rows of an hour in several blocks, in the order in which a segment has them.
+    let lines: Vec<Vec<u8>> = (0..10_000_i64)
+        .map(|n| {
+            let dice = n * 7_919 % 10_007;
+            let endpoint = if dice % 50 == 0 { "x".repeat(300) } else { format!("/{}", dice % 900) };
+            let category = match dice % 100 {
+                0 => "Security".to_owned(),
+                1 => "(other)".to_owned(),
+                2 => "c".repeat(300),
+                3..10 => String::new(),
+                other => format!("c{}", other + dice % 7),
+            };
+            let more = json!({
+                "timestamp": Timestamp::from_ms(n * 360), "category": category, "endpoint": endpoint, "environment": format!("e{}", dice % 12),
+                "component": format!("c{}", dice % 500), "pattern_id": format!("{:016x}", dice % 300), "sample_rate": dice % 3,
+                "duration_ms": if dice % 5 == 0 { json!(-1.5) } else { json!(dice) }, "status": dice % 600,
+            });
+            line(n, &more)
+        })
+        .collect();
+    let (mut facts, mut services, mut rollup) = (Facts::default(), Summary::new(), Rollup::default());
+    for line in &lines {
+        let row = row(line);
+        let (service, level, time) = (&*row.head.service, row.head.level, row.head.timestamp);
+        summary::count(&mut services, service, level, time, line.len() as u64 + 1, row.weight());
+        rollup.count(service, level, time, row.weight());
+        facts.count_row(&row);
+    }
+    let categories = facts.cells.get("api").unwrap();
+    assert!(categories.len() >= MAX_CATEGORIES && categories.contains_key(OTHER_CATEGORIES));
+    facts.fit();
+    let segment = segment::write(id(), lines.iter().map(|line| row(line)).collect()).unwrap().unwrap();
+    assert!(
+        segment.footer.blocks.len() > 2 && segment.footer.blocks.iter().all(|block| block.heads.is_some())
+    );
+    assert!(segment.footer.facts == facts, "blocks count otherwise than rows");
+    assert_eq!((segment.footer.services, segment.footer.rollup), (services, rollup));
 }
 
 #[test]

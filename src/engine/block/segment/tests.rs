@@ -571,10 +571,11 @@ fn what_would_hardly_shrink_is_stored_as_it_is() {
     let mut dice = Dice(9);
     let like_random: Vec<u8> =
         dice.hex(2_000).into_bytes().chunks(2).map(|two| two[0] ^ two[1] << 4).collect();
-    let mut bytes = Vec::new();
-    assert_eq!(super::chunk(&mut bytes, &like_random), 18 + 5 + 1_000);
-    assert_eq!(gzip::inflate(&bytes, 1_000, "chunk").unwrap(), like_random);
-    assert!(super::chunk(&mut Vec::new(), &[7; 1_000]) < 60);
+    let mut writer = super::Writer::new(id());
+    assert_eq!(writer.chunk(&like_random), 18 + 5 + 1_000);
+    assert_eq!(gzip::inflate(&writer.bytes, 1_000, "chunk").unwrap(), like_random);
+    assert!(writer.chunk(&[7; 1_000]) < 60);
+    assert_eq!((writer.chunk(b"tiny"), writer.chunk(b"")), (18 + 5 + 4, 0));
 }
 
 fn varied(rows: usize) -> Vec<String> {
