@@ -82,3 +82,17 @@ test("a flush of nothing writes nothing, and reading writes nothing but the audi
   const noted = (await get(t, "/admin/audit?limit=1000")).data.length;
   assert.ok(spent.shard_rows_written <= noted + 1, `${spent.shard_rows_written} rows for ${noted} audit records`);
 });
+
+test("what many requests observe is told to the shard together", async (context) => {
+  const t = await startTimberline({ vars: { RATE_LIMIT_ENABLED: "false" } });
+  context.after(() => t.dispose());
+  const failed = { service: "sshd", message: "Failed password for root from 198.51.100.7 port 22 ssh2" };
+  // The shard is there and its tenant's rules are known.
+  await call(t, "/logs", { json: failed });
+  const [requests, began] = [40, performance.now()];
+  const { shard_requests } = await cost(t, async () => {
+    for (let nth = 0; nth < requests; nth += 1) assert.equal((await call(t, "/logs", { json: failed })).status, 201);
+  });
+  const most = 1 + Math.ceil((performance.now() - began) / 1000);
+  assert.ok(shard_requests >= requests && shard_requests <= requests + most, `${shard_requests} requests of shards for ${requests} logs, ${most} more at the most`);
+});
