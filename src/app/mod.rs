@@ -40,7 +40,7 @@ pub mod tokens;
 pub mod trace;
 pub mod watch;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 pub use error::Error;
 pub use reader::{Confined, Reader};
@@ -61,9 +61,26 @@ use crate::{
 /// Reads and requests under way at once: the platform lets six wait for their answers.
 pub(crate) const WAVE: usize = 6;
 
-/// Everything a use case works with. Cloning it is cheap.
+/// Everything a use case works with. Cloning it is cheap, and each request does so a dozen times.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Ports, settings, and what an isolate or an object holds.
+pub struct Parts {
     pub settings: Arc<Settings>,
     pub catalog: Arc<dyn Catalog>,
     pub partitions: Arc<dyn Partitions>,

@@ -17,7 +17,7 @@ use super::{
     world::{FakeClock, Inner, let_others_run, lock},
 };
 use crate::{
-    app::{App, scan},
+    app::{App, Parts, scan},
     engine::config::Settings,
     ports::{PortError, ScannerName, Scanners},
 };
@@ -63,7 +63,7 @@ impl FakeScanners {
         let clock = Arc::new(FakeClock(self.inner.clone()));
         let inner = self.inner.clone();
         let (catalog, objects, shards) = (self.catalog.clone(), self.objects.clone(), self.shards.clone());
-        let app = App {
+        let parts = Parts {
             events: Arc::new(super::events::FakeEvents::new(self.inner.clone())),
             patterns: Arc::new(super::patterns::FakePatterns::new(self.inner.clone())),
             anomalies: Arc::new(super::anomalies::FakeAnomalies::new(self.inner.clone())),
@@ -100,6 +100,7 @@ impl FakeScanners {
             access: Arc::default(),
             audit: Arc::default(),
         };
+        let app = App::from(parts);
         running.insert(name.clone(), app.clone());
         Ok(app)
     }

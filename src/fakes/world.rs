@@ -25,7 +25,7 @@ use super::{
     shards::FakeShards,
 };
 use crate::{
-    app::App,
+    app::{App, Parts},
     engine::config::Settings,
     ports::{Clock, Counts, Journal, Meter, Model, PortError, Random},
 };
@@ -171,7 +171,7 @@ impl World {
             .collect();
         let settings = Settings::read(|name| vars.get(name).map(|value| (*value).to_owned()));
         let clock = Arc::new(FakeClock(self.inner.clone()));
-        App {
+        let parts = Parts {
             settings: Arc::new(settings.unwrap_or_else(|error| panic!("{error}"))),
             catalog: self.catalog.clone(),
             partitions: self.catalog.clone(),
@@ -207,7 +207,8 @@ impl World {
             rollups: Arc::default(),
             facts: Arc::default(),
             watch: Arc::default(),
-        }
+        };
+        parts.into()
     }
 
     pub fn turn_clock(&self, ms: u64) {

@@ -19,7 +19,7 @@ use std::sync::{Arc, LazyLock};
 use worker::Env;
 
 use crate::{
-    app::{App, access, anomalies, audit, patterns, scan},
+    app::{App, Parts, access, anomalies, audit, patterns, scan},
     engine::{
         block::{Facts, Rollup},
         config::Settings,
@@ -44,7 +44,7 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
     let part = |error: worker::Error| error.to_string();
     let clock = Arc::new(clock::Platform);
     let catalog = Arc::new(d1::D1Catalog::new(env.d1("DB").map_err(part)?));
-    Ok(App {
+    let parts = Parts {
         settings: Arc::new(settings),
         catalog: catalog.clone(),
         partitions: catalog.clone(),
@@ -84,7 +84,8 @@ pub(crate) fn app(env: &Env) -> Result<App, String> {
         looked: LOOKED.clone(),
         followed: Arc::default(),
         intake: Arc::default(),
-    })
+    };
+    Ok(parts.into())
 }
 
 fn port_error(part: &'static str) -> impl Fn(worker::Error) -> PortError {
