@@ -116,15 +116,27 @@ impl Shard {
         })
     }
 
-    /// Makes an append durable; concurrent ones share a commit.
-    pub async fn append(&self, message: Bytes) -> Result<Appended, PortError> {
-        let header = Append::parse(&message).map_err(log_error)?.header;
-        let answer = match self.enqueue(message, header)? {
-            Enqueued::Answered(appended) => return Ok(appended),
-            Enqueued::Waits(answer) => answer,
+    /// Makes appends durable that came in one call; concurrent ones share a commit. A bad one fails alone.
+    pub async fn append_all(&self, messages: Vec<Bytes>) -> Vec<Result<Appended, PortError>> {
+        let take_in = |message: Bytes| {
+            let header = Append::parse(&message).map_err(log_error)?.header;
+            self.enqueue(message, header)
         };
-        self.lead().await;
-        answer.await.unwrap_or_else(|_| Err(log_error("the commit was abandoned")))
+        let enqueued: Vec<Result<Enqueued, PortError>> = messages.into_iter().map(take_in).collect();
+        if enqueued.iter().any(|one| matches!(one, Ok(Enqueued::Waits(_)))) {
+            self.lead().await;
+        }
+        let mut answers = Vec::with_capacity(enqueued.len());
+        for one in enqueued {
+            answers.push(match one {
+                Ok(Enqueued::Answered(appended)) => Ok(appended),
+                Ok(Enqueued::Waits(answer)) => {
+                    answer.await.unwrap_or_else(|_| Err(log_error("the commit was abandoned")))
+                }
+                Err(error) => Err(error),
+            });
+        }
+        answers
     }
 
     /// What was answered to a request with this key, or will be: nothing is stored for asking.

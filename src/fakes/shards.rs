@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::{
     catalog::FakeCatalog,
@@ -91,6 +92,20 @@ impl FakeShards {
         running.insert(name.clone(), shard.clone());
         Ok(shard)
     }
+
+    /// What one call brings to a shard.
+    pub async fn append_all(
+        &self,
+        shard: &ShardName,
+        messages: Vec<Vec<u8>>,
+    ) -> Result<Vec<Result<Appended, PortError>>, PortError> {
+        Ok(self.running(shard)?.append_all(messages.into_iter().map(Bytes::from).collect()).await)
+    }
+
+    async fn append_one(&self, shard: &ShardName, message: Vec<u8>) -> Result<Appended, PortError> {
+        let answered = self.append_all(shard, vec![message]).await?.pop();
+        answered.unwrap_or_else(|| Err(PortError { part: PART, reason: "no answer".into() }))
+    }
 }
 
 #[async_trait]
@@ -98,9 +113,9 @@ impl Shards for FakeShards {
     async fn append(&self, shard: &ShardName, message: Vec<u8>) -> Result<Appended, PortError> {
         let call = format!("shards.append {}", shard.to_name());
         match self.inner.turn(PART, &call) {
-            Turn::Work => self.running(shard)?.append(message.into()).await,
+            Turn::Work => self.append_one(shard, message).await,
             Turn::FailBefore(error) => Err(error),
-            Turn::FailAfter(error) => self.running(shard)?.append(message.into()).await.and(Err(error)),
+            Turn::FailAfter(error) => self.append_one(shard, message).await.and(Err(error)),
         }
     }
 

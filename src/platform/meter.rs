@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::durable::client::appending_calls;
 use crate::ports::{Counts, Meter};
 
 /// One counter.
@@ -44,7 +45,7 @@ impl Meter for Isolate {
             d1_rows_read: D1_ROWS_READ.get(),
             d1_rows_written: D1_ROWS_WRITTEN.get(),
             shard_rows_written: SHARD_ROWS_WRITTEN.get(),
-            shard_requests: SHARD_REQUESTS.get(),
+            shard_requests: SHARD_REQUESTS.get() + appending_calls(),
             scanner_requests: SCANNER_REQUESTS.get(),
             kv_reads: KV_READS.get(),
             kv_writes: KV_WRITES.get(),

@@ -141,6 +141,19 @@ async fn the_way_home_asks_the_one_shard_that_it_leads_to() {
 }
 
 #[tokio::test]
+async fn appends_of_one_call_share_a_row_and_a_bad_one_fails_alone() {
+    let service = Service::new();
+    let good = |id| append::encode(Header::new(Uuid::from_u128(id), 1, None), &[]).unwrap();
+    service.store(&log("api", "before")).await;
+    let rows = service.world.shards.rows_written();
+    let messages = vec![good(1), b"garbage".to_vec(), good(2)];
+    let answers = service.world.shards.append_all(&shard(), messages).await.unwrap();
+    let stored: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(stored, [true, false, true]);
+    assert_eq!(service.world.shards.rows_written(), rows + 1);
+}
+
+#[tokio::test]
 async fn an_append_that_cannot_be_read_is_set_aside_and_hides_no_other() {
     let service = Service::new();
     let before = service.store(&log("api", "before")).await;

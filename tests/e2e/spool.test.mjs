@@ -22,7 +22,7 @@ const GATE = `
       const { pathname, searchParams } = new URL(request.url);
       const shard = this.env.SHARD.getByName(searchParams.get("shard"));
       const answer = await shard.fetch(request);
-      if (mode === "deaf" && pathname === "/append") {
+      if (mode === "deaf" && pathname === "/appends") {
         await answer.arrayBuffer();
         throw new Error("the answer was lost");
       }

@@ -4,6 +4,7 @@
 
 pub mod append;
 pub mod flush;
+pub mod frames;
 pub mod hold;
 pub mod mine;
 pub mod quota;

@@ -35,7 +35,7 @@ fn integer(value: &SqlStorageValue) -> Option<u64> {
 
 /// Paths of the requests from a stub to its object.
 mod path {
-    pub(super) const APPEND: &str = "/append";
+    pub(super) const APPEND_ALL: &str = "/appends";
     pub(super) const KNOWN: &str = "/known";
     pub(super) const OBSERVE: &str = "/observe";
     pub(super) const UNFLUSHED: &str = "/unflushed";

@@ -9,9 +9,14 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 use super::{log::SqliteLog, path};
 use crate::{
     app::shard::Shard,
-    engine::{query::TimeRange, record::timestamp::Timestamp, shard::reply, triage::Observation},
+    engine::{
+        query::TimeRange,
+        record::timestamp::Timestamp,
+        shard::{frames, reply},
+        triage::Observation,
+    },
     platform::{clock::Platform, d1::D1Catalog, r2::R2Objects},
-    ports::{Events, Patterns, PortError, ShardName},
+    ports::{Events, Patterns, PortError, ShardName, shards::Appended},
 };
 
 #[durable_object]
@@ -41,7 +46,10 @@ impl DurableObject for ShardObject {
         }
         let shard = self.shard(Some(name))?;
         match url.path() {
-            path::APPEND => answer(shard.append(Bytes::from(request.bytes().await?)).await),
+            path::APPEND_ALL => match frames::split(&Bytes::from(request.bytes().await?)) {
+                Ok(messages) => lines(shard.append_all(messages).await),
+                Err(error) => Response::error(error.to_string(), 400),
+            },
             path::KNOWN => match serde_json::from_slice(&request.bytes().await?) {
                 Ok(key) => answer(shard.known(&key).await),
                 Err(error) => Response::error(error.to_string(), 400),
@@ -118,6 +126,17 @@ fn answer<T: Serialize>(result: std::result::Result<T, PortError>) -> Result<Res
         Ok(value) => Response::from_json(&value),
         Err(error) => failed(&error),
     }
+}
+
+/// A line of JSON for each append, in their order.
+fn lines(answers: Vec<std::result::Result<Appended, PortError>>) -> Result<Response> {
+    let mut text = String::new();
+    for answer in answers {
+        let answer = answer.map_err(|error| error.to_string());
+        text.push_str(&serde_json::to_string(&answer)?);
+        text.push('\n');
+    }
+    Response::ok(text)
 }
 
 fn failed(error: &PortError) -> Result<Response> {
