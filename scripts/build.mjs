@@ -58,7 +58,14 @@ async function compile({ out, flags, test }, { workerBuild, env }) {
     await must(env.WASM_OPT_BIN, ["-O3", ...WASM_FEATURES, "--strip-debug", `${made}/index_bg.wasm`, "-o", `${made}/optimised.wasm`], { env });
     renameSync(`${made}/optimised.wasm`, join(to, "index_bg.wasm"));
   }
-  renameSync(`${made}/index.js`, join(to, "index.js"));
+  await bundle(`${made}/index.js`, join(to, "index.js"));
+}
+
+/** One module of ours and worker-build's: what is uploaded is `main` and the WebAssembly that it imports. */
+async function bundle(made, to) {
+  const { build } = await import("esbuild");
+  const fixed = { bundle: true, format: "esm", target: "esnext", minify: true, external: ["cloudflare:*", "*.wasm"], logLevel: "warning" };
+  await build({ ...fixed, entryPoints: [join(ROOT, "src/entry.js")], alias: { "worker-build": made }, outfile: to });
 }
 
 function isCurrent({ out }, inputs = hash()) {
