@@ -407,6 +407,34 @@ async fn what_is_about_to_expire_is_left_to_the_expiry() {
 }
 
 /// A segment of the format before comes out in the one of now.
+/// Of the second segment no shape has room in the new one: its rows go there as lines, by turns with others.
+#[tokio::test]
+async fn segments_with_more_fields_than_one_has_room_for_are_merged() {
+    let service = Service::new();
+    let mut ids = Vec::new();
+    for (nth, prefix) in [(0, "a"), (1, "b"), (2, "a")] {
+        for batch in 0..3_u64 {
+            let at = |n: u64| NOW_MS - 60_000 + batch * 9_000 + n * 9 + nth;
+            let record = |n: u64| {
+                let mut log = log_at("api", &format!("{prefix} {nth} {batch} {n}"), at(n));
+                log["metadata"] = json!({ format!("{prefix}{}", (batch * 1_000 + n) % 900): n });
+                log
+            };
+            ids.extend(service.store_all(&(0..1_000).map(record).collect::<Vec<_>>()).await);
+        }
+        service.flush().await;
+    }
+    service.world.turn_clock(26 * HOUR_MS);
+    let all = || async {
+        service.all().await.into_iter().map(|one| without(one, &["r2_key"]).to_string()).collect::<Vec<_>>()
+    };
+    let before = all().await;
+    let compacted = run(&service).await;
+    assert_eq!((compacted.segments_gone, compacted.segments_made, compacted.rows), (3, 1, 9_000));
+    assert!(all().await == before);
+    service.holds_exactly(&ids, "merged").await;
+}
+
 #[tokio::test]
 async fn a_segment_of_version_1_is_merged_with_others() {
     let service = Service::new();

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    merge::Addresses,
+    merge::{Addresses, Keep},
     rewrite::{Rewritten, rewrite},
 };
 use crate::{
@@ -91,7 +91,7 @@ pub(super) async fn run(app: &App, due: Due, now: Timestamp) -> Result<u64, Erro
         }
         segments += 1;
         raw_bytes += entry.raw_bytes;
-        match rewrite(app, &entry, |_| true, Addresses::Cut, now).await {
+        match rewrite(app, &entry, Keep::All, Addresses::Cut, now).await {
             Ok(Rewritten::Anew { .. }) => anonymised += 1,
             Ok(Rewritten::AsItWas) => {}
             Err(error) => {

@@ -6,7 +6,7 @@ pub mod plan;
 use std::collections::{HashMap, VecDeque};
 
 use super::{
-    merge::{self, Addresses, Failed, Merged},
+    merge::{self, Addresses, Failed, Keep, Merged},
     settled::Settled,
 };
 use crate::{
@@ -167,7 +167,7 @@ async fn merge_group(
     let is_for_words = group.is_for_words();
     let mut sources = group.sources;
     while sources.len() > 1 || (is_for_words && !sources.is_empty()) {
-        match merge::replace(app, &sources, |_| true, Addresses::AsTheyAre, now).await {
+        match merge::replace(app, &sources, Keep::All, Addresses::AsTheyAre, now).await {
             Ok(Merged::Done { rows }) => {
                 compacted.segments_gone += sources.len() as u64;
                 compacted.segments_made += 1;

@@ -6,7 +6,7 @@
 
 use super::{
     anonymise::{self, Due, Most},
-    merge::Addresses,
+    merge::{Addresses, Keep},
     rewrite::{Rewritten, rewrite},
     settled::Settled,
 };
@@ -74,7 +74,9 @@ pub async fn expire_within(app: &App, now: Timestamp, most: Most) -> Result<Expi
                         !retention::is_expired(row.timestamp, ttl_days(&row.service), now)
                     };
                     let addresses = if is_due { Addresses::Cut } else { Addresses::AsTheyAre };
-                    if let Rewritten::Anew { rows } = rewrite(app, &entry, keep, addresses, now).await? {
+                    if let Rewritten::Anew { rows } =
+                        rewrite(app, &entry, Keep::Those(&keep), addresses, now).await?
+                    {
                         expired.segments_rewritten += 1;
                         expired.rows_deleted += entry.rows - rows.min(entry.rows);
                     }

@@ -1,5 +1,6 @@
 //! Making one segment of several, or of some rows of one: a merge by time and id that holds one decoded
-//! block of each segment whose times it has come to, and the blocks written, packed.
+//! block of each segment whose times it has come to, and the blocks written, packed. Rows that stay as they are go
+//! from columns to columns; others, and those of blocks of lines, as lines.
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -8,8 +9,8 @@ use crate::{
     app::{App, Error},
     engine::{
         block::{
-            Block, BlockMeta, Corrupt, MAX_BLOCK_BYTES, MAX_SEGMENT_BLOCK_ROWS, Opened, Segment, SegmentId,
-            reader,
+            Block, BlockMeta, Corrupt, MAX_BLOCK_BYTES, MAX_SEGMENT_BLOCK_ROWS, Opened, Parted, Segment,
+            SegmentId, reader,
             rows::{self, Row},
             segment::Writer,
         },
@@ -28,11 +29,17 @@ const RUN_BYTES: u64 = 2 << 20;
 
 /// Bytes that a source takes while the merge is within its times, at the most.
 pub(super) fn held_bytes(raw_bytes: u64, size_bytes: u64) -> u64 {
-    // Its packed bytes, a decoded block with where each row is, and its footer.
+    // Its packed bytes, a decoded block (values with where each ends, or lines), and its footer.
     let packed = if size_bytes <= WHOLE_BELOW_BYTES { size_bytes } else { RUN_BYTES + size_bytes / 8 };
     // There are segments with blocks of twice the size that is written now.
     let decoded = raw_bytes.min(2 * MAX_BLOCK_BYTES as u64);
-    packed + decoded + decoded / 8 + (32 << 10)
+    packed + decoded + decoded / 3 + (32 << 10)
+}
+
+/// Which rows are kept.
+pub(super) enum Keep<'k> {
+    All,
+    Those(&'k (dyn Fn(&RowHead<'_>) -> bool + Sync)),
 }
 
 /// What becomes of the addresses in the rows.
@@ -69,22 +76,25 @@ impl<E: Into<Error>> From<E> for Failed {
     }
 }
 
-/// Replaces segments of one folder by one that holds those of their rows that `keep` wants.
+/// Replaces segments of one folder by one that holds those of their rows that are kept.
 ///
 /// The objects' keys are noted for removal before they are written, and no longer when the catalog names
 /// them: whatever stops the run, no object is left that nothing knows of.
 pub(super) async fn replace(
     app: &App,
     sources: &[CatalogEntry],
-    keep: impl Fn(&RowHead<'_>) -> bool,
+    keep: Keep<'_>,
     addresses: Addresses,
     now: Timestamp,
 ) -> Result<Merged, Failed> {
     let names: Vec<(&SegmentId, &str)> = sources.iter().map(|one| (&one.id, one.key.as_str())).collect();
     let id = SegmentId::of_merged(&names, app.random.bits())
         .ok_or_else(|| Corrupt::damaged("merge", "its sources are not of one tenant, class and day"))?;
-    let merge = Merge::new(app, sources, id, addresses);
-    let (segment, changed) = merge.run(keep).await?;
+    let (segment, changed) = Merge::new(app, sources, id, keep, addresses).run().await?;
+    let rows = segment.as_ref().map_or(0, |segment| segment.footer.rows);
+    if !changed && rows != sources.iter().map(|source| source.rows).sum::<u64>() {
+        return Err(Corrupt::damaged("merge", "it has not the rows of its sources").into());
+    }
     if addresses == Addresses::Cut && sources.len() == 1 && !changed {
         return Ok(Merged::AsItWas);
     }
@@ -128,49 +138,52 @@ struct Merge<'a> {
     /// Sources that are not open yet, the one that begins first at the end.
     waiting: Vec<usize>,
     open: Vec<Source<'a>>,
+    out: Out<'a>,
+}
+
+/// The segment in the making, and the rows of its next block: taken apart, or as lines once there was one.
+struct Out<'a> {
     writer: Writer,
-    /// The rows of the next block, as lines.
+    parted: Parted,
     lines: Vec<u8>,
     rows: usize,
+    keep: Keep<'a>,
     addresses: Addresses,
     /// Whether a row was left out or is not what it was.
     changed: bool,
 }
 
 impl<'a> Merge<'a> {
-    fn new(app: &'a App, sources: &'a [CatalogEntry], id: SegmentId, addresses: Addresses) -> Self {
+    fn new(
+        app: &'a App,
+        sources: &'a [CatalogEntry],
+        id: SegmentId,
+        keep: Keep<'a>,
+        addresses: Addresses,
+    ) -> Self {
         let mut waiting: Vec<usize> = (0..sources.len()).collect();
         waiting.sort_by_key(|nth| std::cmp::Reverse(sources.get(*nth).map(|source| source.min_time)));
         let anonymised = addresses == Addresses::Cut || sources.iter().all(|source| source.anonymised);
         let keys = sources.iter().map(|source| source.key.clone()).collect();
         let writer = Writer::made_of(id, keys, anonymised);
-        let (open, lines) = (Vec::new(), Vec::new());
-        Self { app, sources, waiting, open, writer, lines, rows: 0, addresses, changed: false }
+        let (parted, lines) = Default::default();
+        let out = Out { writer, parted, lines, rows: 0, keep, addresses, changed: false };
+        Self { app, sources, waiting, open: Vec::new(), out }
     }
 
     /// The segment, when there are rows for one, and whether any row was left out or changed.
-    async fn run(mut self, keep: impl Fn(&RowHead<'_>) -> bool) -> Result<(Option<Segment>, bool), Failed> {
+    async fn run(mut self) -> Result<(Option<Segment>, bool), Failed> {
         loop {
             self.open_what_begins().await?;
             let Some((first, until)) = self.next_run() else { break };
             let Some(source) = self.open.get_mut(first) else { break };
-            while let Some(line) = source.take_until(until) {
-                if self.rows >= MAX_SEGMENT_BLOCK_ROWS
-                    || (self.rows > 0 && self.lines.len() + line.len() + 1 > MAX_BLOCK_BYTES)
-                {
-                    self.changed |= write_block(&mut self.writer, &mut self.lines, &keep, self.addresses)?;
-                    self.rows = 0;
-                }
-                self.lines.extend_from_slice(line);
-                self.lines.push(b'\n');
-                self.rows += 1;
-            }
-            if source.block_is_read() && !source.load(self.app).await? {
+            source.hand_over(until, &mut self.out)?;
+            if source.block_is_read() && !source.load(self.app, &mut self.out).await? {
                 self.open.swap_remove(first);
             }
         }
-        self.changed |= write_block(&mut self.writer, &mut self.lines, &keep, self.addresses)?;
-        Ok((self.writer.finish()?, self.changed))
+        self.out.write_block()?;
+        Ok((self.out.writer.finish()?, self.out.changed))
     }
 
     /// Opens the sources that begin no later than the first row of those that are open.
@@ -182,7 +195,7 @@ impl<'a> Merge<'a> {
             }
             let Some(nth) = self.waiting.pop() else { return Ok(()) };
             let mut source = Source::open(self.app, entry, nth).await?;
-            if source.load(self.app).await? {
+            if source.load(self.app, &mut self.out).await? {
                 self.open.push(source);
             }
         }
@@ -202,34 +215,112 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// Hands the wanted ones of these rows to the writer as one block, and lets go of them; whether one is not wanted or
-/// not what it was.
-fn write_block(
-    writer: &mut Writer,
-    lines: &mut Vec<u8>,
-    keep: &impl Fn(&RowHead<'_>) -> bool,
-    addresses: Addresses,
-) -> Result<bool, Corrupt> {
-    let mut rows: Vec<Row<'_>> = rows::rows(lines).collect::<Result<_, _>>()?;
-    let read = rows.len();
-    rows.retain(|row| keep(&row.head));
-    // A row may grow by some bytes, where an address of version 4 in one of version 6 gets its dots: a reader takes
-    // blocks four times as large as are written.
-    let cut: Vec<Option<Vec<u8>>> = match addresses {
-        Addresses::AsTheyAre => Vec::new(),
-        Addresses::Cut => rows.iter().map(|row| anonymise_row(row.line)).collect(),
-    };
-    let changed = rows.len() < read || cut.iter().any(Option::is_some);
-    for (row, cut) in rows.iter_mut().zip(&cut) {
-        row.line = cut.as_deref().unwrap_or(row.line);
+impl Out<'_> {
+    /// Takes rows from `next` on, up to this time and id; answers how many.
+    fn take_parted(&mut self, from: &mut Parted, next: usize, until: Head) -> Result<usize, Corrupt> {
+        let mut taken = 0;
+        loop {
+            let (rows, bytes) = (self.rows, self.lines.len());
+            let mut carried = Parted::behind(rows, bytes);
+            let to = if rows == 0 { &mut self.parted } else { &mut carried };
+            let count = to.carry(from, next + taken, until);
+            taken += count;
+            self.lines.extend(self.writer.lines_of(carried)?);
+            self.rows += if rows == 0 { 0 } else { count };
+            if from.key(next + taken).is_none_or(|head| head > until) {
+                return Ok(taken);
+            }
+            // There is no room for the next one.
+            self.write_block()?;
+        }
     }
-    writer.push(&rows)?;
-    drop(rows);
-    lines.clear();
-    Ok(changed)
+
+    /// Takes a row as a line with its newline.
+    fn take_line(&mut self, line: &[u8]) -> Result<(), Corrupt> {
+        if !self.parted.is_empty() {
+            self.rows = self.parted.len();
+            self.lines = self.writer.lines_of(std::mem::take(&mut self.parted))?;
+        }
+        if self.rows >= MAX_SEGMENT_BLOCK_ROWS
+            || (self.rows > 0 && self.lines.len() + line.len() > MAX_BLOCK_BYTES)
+        {
+            self.write_block()?;
+        }
+        self.lines.extend_from_slice(line);
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Writes those rows that are kept as one block, and lets go of them.
+    fn write_block(&mut self) -> Result<(), Corrupt> {
+        self.writer.push_parted(std::mem::take(&mut self.parted))?;
+        let mut rows: Vec<Row<'_>> = rows::rows(&self.lines).collect::<Result<_, _>>()?;
+        let read = rows.len();
+        if let Keep::Those(keep) = self.keep {
+            rows.retain(|row| keep(&row.head));
+        }
+        // A row may grow by some bytes, where an address of version 4 in one of version 6 gets its dots: a reader takes
+        // blocks four times as large as are written.
+        let cut: Vec<Option<Vec<u8>>> = match self.addresses {
+            Addresses::AsTheyAre => Vec::new(),
+            Addresses::Cut => rows.iter().map(|row| anonymise_row(row.line)).collect(),
+        };
+        self.changed |= rows.len() < read || cut.iter().any(Option::is_some);
+        for (row, cut) in rows.iter_mut().zip(&cut) {
+            row.line = cut.as_deref().unwrap_or(row.line);
+        }
+        self.writer.push(&rows)?;
+        drop(rows);
+        self.lines.clear();
+        self.rows = 0;
+        Ok(())
+    }
+
+    /// Takes a block's rows apart, if they can stay so.
+    fn part(&mut self, block: &Block<'_>) -> Result<Option<Parted>, Corrupt> {
+        match (&self.keep, self.addresses) {
+            (Keep::All, Addresses::AsTheyAre) => self.writer.part(block),
+            _ => Ok(None),
+        }
+    }
 }
 
 type Head = (Timestamp, Uuid);
+
+/// The rows of a block.
+enum Rows {
+    Parted(Parted),
+    Lines {
+        text: Vec<u8>,
+        /// Of each row, and where its line ends, newline included.
+        heads: Vec<(Head, usize)>,
+    },
+}
+
+impl Rows {
+    const NONE: Self = Self::Lines { text: Vec::new(), heads: Vec::new() };
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Parted(rows) => rows.len(),
+            Self::Lines { heads, .. } => heads.len(),
+        }
+    }
+
+    fn head(&self, row: usize) -> Option<Head> {
+        match self {
+            Self::Parted(rows) => rows.key(row),
+            Self::Lines { heads, .. } => heads.get(row).map(|(head, _)| *head),
+        }
+    }
+
+    fn is_sorted(&self) -> bool {
+        match self {
+            Self::Parted(rows) => rows.is_sorted(),
+            Self::Lines { heads, .. } => heads.is_sorted_by_key(|(head, _)| *head),
+        }
+    }
+}
 
 /// A segment that is being read.
 struct Source<'a> {
@@ -239,9 +330,7 @@ struct Source<'a> {
     /// Its bytes from there on: all of it, or some blocks.
     fetched: (u64, Bytes),
     next_block: usize,
-    text: Vec<u8>,
-    /// Of each row of the block, and where its line ends.
-    heads: Vec<(Head, usize)>,
+    block: Rows,
     next_row: usize,
     rows: u64,
 }
@@ -260,37 +349,43 @@ impl<'a> Source<'a> {
         let opened = if whole { reader::footer_of(&bytes) } else { reader::footer(&bytes) };
         let opened = opened.and_then(Opened::new).map_err(|e| Failed::Source(nth, e.to_string()))?;
         let fetched = if whole { (0, bytes) } else { (0, Bytes::new()) };
-        let (text, heads) = (Vec::new(), Vec::new());
-        Ok(Self { entry, nth, opened, fetched, next_block: 0, text, heads, next_row: 0, rows: 0 })
+        Ok(Self { entry, nth, opened, fetched, next_block: 0, block: Rows::NONE, next_row: 0, rows: 0 })
     }
 
     fn head(&self) -> Option<Head> {
-        self.heads.get(self.next_row).map(|(head, _)| *head)
+        self.block.head(self.next_row)
     }
 
     fn block_is_read(&self) -> bool {
-        self.next_row >= self.heads.len()
+        self.next_row >= self.block.len()
     }
 
-    /// The next line, if its row comes no later than this.
-    fn take_until(&mut self, until: Head) -> Option<&[u8]> {
-        let (head, end) = self.heads.get(self.next_row)?;
-        let from = match self.next_row.checked_sub(1) {
-            Some(before) => self.heads.get(before)?.1 + 1,
-            None => 0,
-        };
-        if *head > until {
-            return None;
+    /// Hands over the rows that come no later than this.
+    fn hand_over(&mut self, until: Head, out: &mut Out<'_>) -> Result<(), Corrupt> {
+        match &mut self.block {
+            Rows::Parted(rows) => self.next_row += out.take_parted(rows, self.next_row, until)?,
+            Rows::Lines { text, heads } => {
+                let before = |row: usize| heads.get(row.checked_sub(1)?).map(|(_, end)| *end);
+                let mut from = before(self.next_row).unwrap_or(0);
+                for (_, end) in heads.iter().skip(self.next_row).take_while(|(head, _)| *head <= until) {
+                    let line = text
+                        .get(from..*end)
+                        .ok_or_else(|| Corrupt::damaged("block", "it ends within a row"))?;
+                    out.take_line(line)?;
+                    from = *end;
+                    self.next_row += 1;
+                }
+            }
         }
-        self.next_row += 1;
-        self.text.get(from..*end)
+        Ok(())
     }
 
     /// Reads the next block; whether there was one.
-    async fn load(&mut self, app: &App) -> Result<bool, Failed> {
+    async fn load(&mut self, app: &App, out: &mut Out<'_>) -> Result<bool, Failed> {
         let nth = self.nth;
         let damaged = |reason: &dyn ToString| Failed::Source(nth, reason.to_string());
-        self.heads.clear();
+        // Before the next one is read: a merge has memory for one of each.
+        self.block = Rows::NONE;
         self.next_row = 0;
         let Some(meta) = self.opened.footer.blocks.get(self.next_block) else {
             let complete = self.rows == self.entry.rows;
@@ -312,9 +407,8 @@ impl<'a> Source<'a> {
         }
         let slice = reader::slice(&self.fetched.1, self.fetched.0, meta).map_err(|e| damaged(&e))?;
         let bytes = self.fetched.1.slice_ref(slice);
-        decode(&self.opened, meta, bytes, &mut self.text, &mut self.heads).map_err(|e| damaged(&e))?;
-        let sorted = self.heads.is_sorted_by_key(|(head, _)| *head);
-        if !sorted || self.heads.len() != meta.rows as usize {
+        self.block = decode(&self.opened, meta, bytes, out).map_err(|e| damaged(&e))?;
+        if !self.block.is_sorted() || self.block.len() != meta.rows as usize {
             return Err(damaged(&"a block has not the rows that its footer says"));
         }
         self.rows += u64::from(meta.rows);
@@ -323,34 +417,32 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Reads a block's lines, and of each row its time and id and where its line ends.
-fn decode(
-    opened: &Opened,
-    meta: &BlockMeta,
-    bytes: Bytes,
-    text: &mut Vec<u8>,
-    heads: &mut Vec<(Head, usize)>,
-) -> Result<(), Corrupt> {
-    text.clear();
+/// Reads a block's rows.
+fn decode(opened: &Opened, meta: &BlockMeta, bytes: Bytes, out: &mut Out<'_>) -> Result<Rows, Corrupt> {
+    let mut heads = Vec::new();
     if meta.heads.is_none() {
-        *text = reader::block(opened, meta, bytes)?;
+        let text = reader::block(opened, meta, bytes)?;
         let mut end = 0;
-        for row in rows::rows(text) {
+        for row in rows::rows(&text) {
             let row = row?;
-            end += row.line.len();
+            end += row.line.len() + 1;
             heads.push(((row.head.timestamp, row.head.id), end));
-            end += 1;
         }
-        return Ok(());
+        return Ok(Rows::Lines { text, heads });
     }
+    let block = Block::new(opened, meta, bytes);
+    if let Some(parted) = out.part(&block)? {
+        return Ok(Rows::Parted(parted));
+    }
+    let mut text = Vec::new();
     let all: Vec<u32> = (0..meta.rows).collect();
-    Block::new(opened, meta, bytes).render(&all, |_, time, id, line| {
+    block.render(&all, |_, time, id, line| {
         text.extend_from_slice(line.as_bytes());
-        heads.push(((time, id), text.len()));
         text.push(b'\n');
+        heads.push(((time, id), text.len()));
     })?;
     if text.len() as u64 == meta.raw_bytes {
-        Ok(())
+        Ok(Rows::Lines { text, heads })
     } else {
         Err(Corrupt::damaged("block", "its length differs from the footer's"))
     }

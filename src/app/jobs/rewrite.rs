@@ -1,9 +1,9 @@
 //! Writing one segment anew: without some of its rows, with its addresses cut, or both.
 
-use super::merge::{self, Addresses, Failed, Merged};
+use super::merge::{self, Addresses, Failed, Keep, Merged};
 use crate::{
     app::{App, Error},
-    engine::record::{row::RowHead, timestamp::Timestamp},
+    engine::record::timestamp::Timestamp,
     ports::{CatalogEntry, catalog::WalkFrom},
 };
 
@@ -16,12 +16,12 @@ pub(super) enum Rewritten {
     AsItWas,
 }
 
-/// Writes a segment anew with the rows that `keep` wants. One without addresses to cut is marked in the catalog and
+/// Writes a segment anew with the rows that are kept. One without addresses to cut is marked in the catalog and
 /// nothing is written: its footer lacks the mark, so that who makes the catalog anew has it looked into once more.
 pub(super) async fn rewrite(
     app: &App,
     entry: &CatalogEntry,
-    keep: impl Fn(&RowHead<'_>) -> bool,
+    keep: Keep<'_>,
     addresses: Addresses,
     now: Timestamp,
 ) -> Result<Rewritten, Error> {

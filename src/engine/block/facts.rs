@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{
-    fields::{Fields, Numbered},
+    fields::{CountedRow, Fields, Numbered},
     rows::Row,
     summary::LevelCounts,
 };
@@ -266,7 +266,7 @@ impl Facts {
     /// Counts the rows of a block with what each stands for. `held` is what all facts weigh at the most, before and after.
     pub(super) fn count_block(
         &mut self,
-        rows: &[(&Row<'_>, u64)],
+        rows: &[CountedRow],
         services: &Numbered<'_>,
         fields: &Fields<'_, '_>,
         held: &mut usize,

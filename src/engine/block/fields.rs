@@ -5,6 +5,17 @@ use super::{
     numbers::Numbers,
     shred::{Kind, Shredded, Shredder},
 };
+use crate::engine::record::{model::Level, timestamp::Timestamp};
+
+/// What is counted of a row, and how many records it stands for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CountedRow {
+    pub(super) time: Timestamp,
+    pub(super) level: Level,
+    /// Of its line and the newline.
+    pub(super) bytes: u64,
+    pub(super) weight: u64,
+}
 
 /// The columns of some rows.
 pub(super) struct Fields<'s, 'a> {

@@ -95,6 +95,13 @@ pub struct ColumnMeta {
     pub filters: Option<Place>,
 }
 
+impl ColumnMeta {
+    /// Where its values are in the rows' JSON, and what.
+    pub(super) fn named(&self) -> (&[String], Kind) {
+        (&self.path, self.kind)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub offset: u64,

@@ -7,13 +7,15 @@ use super::{
     chunks::{self, Interner, Room},
     column::{self, Column, Parsed},
     facts::Facts,
-    fields::{Fields, Numbered},
+    fields::{CountedRow, Fields, Numbered},
     footer::{BlockColumn, BlockMeta, ColumnMeta, Footer, Place},
     gzip::{self, Deflater},
+    parted::{self, Head, Parted},
     ribbon,
     rows::Row,
-    shred::{Kind, Shredder},
+    shred::{Kind, Shredded, Shredder},
     summary::{self, Rollup, Summary},
+    view::Block,
     words,
 };
 use crate::engine::record::{row, timestamp::Timestamp};
@@ -146,26 +148,76 @@ impl Writer {
 
     /// Adds a block of at most `block_len` rows, sorted by time and id; blocks come in that order too.
     pub fn push(&mut self, rows: &[Row<'_>]) -> Result<(), Corrupt> {
-        let Some(first) = rows.first() else { return Ok(()) };
+        let heads: Vec<Head> = rows.iter().map(Head::of).collect();
+        let Some(mut meta) = self.begin(&heads)? else { return Ok(()) };
+        let shredded = self.shredder.shred(rows.iter().map(|row| row.line));
+        let written = if let Ok(shredded) = &shredded {
+            self.write_columns(&heads, shredded, &mut meta)
+        } else {
+            // What is not JSON as it is stored, or has more shapes than a footer can take.
+            count_rows(&mut self.footer, rows);
+            self.facts_weight = self.footer.facts.make_room();
+            false
+        };
+        if !written {
+            self.write_rows(rows.iter().map(|row| row.line))?;
+        }
+        self.end(meta);
+        Ok(())
+    }
+
+    /// Takes the rows of another segment's block apart; `None` when this segment has no room for their shapes.
+    pub fn part(&mut self, block: &Block<'_>) -> Result<Option<Parted>, Corrupt> {
+        Parted::of(block, &mut self.shredder)
+    }
+
+    /// Adds a block of such rows, sorted as others.
+    pub fn push_parted(&mut self, mut rows: Parted) -> Result<(), Corrupt> {
+        let (heads, shredded) = rows.take_columns();
+        let Some(mut meta) = self.begin(heads)? else { return Ok(()) };
+        if !self.write_columns(heads, &shredded, &mut meta) {
+            let lines = parted::lines(&self.shredder, heads, &shredded)?;
+            self.write_rows(
+                lines
+                    .split_inclusive(|byte| *byte == b'\n')
+                    .filter_map(<[u8]>::split_last)
+                    .map(|(_, line)| line),
+            )?;
+        }
+        self.end(meta);
+        Ok(())
+    }
+
+    /// Such rows as lines.
+    pub fn lines_of(&self, mut rows: Parted) -> Result<Vec<u8>, Corrupt> {
+        let (heads, shredded) = rows.take_columns();
+        parted::lines(&self.shredder, heads, &shredded)
+    }
+
+    fn begin(&self, heads: &[Head]) -> Result<Option<BlockMeta>, Corrupt> {
+        let Some(first) = heads.first() else { return Ok(None) };
         let mut meta = BlockMeta {
             offset: self.bytes.len() as u64,
             length: 0,
-            rows: u32::try_from(rows.len()).map_err(|e| Corrupt::damaged("block", e))?,
-            raw_bytes: rows.iter().map(|row| row.line.len() as u64 + 1).sum(),
-            min_time: first.head.timestamp,
-            max_time: first.head.timestamp,
-            min_received: first.head.received_at,
-            max_received: first.head.received_at,
+            rows: u32::try_from(heads.len()).map_err(|e| Corrupt::damaged("block", e))?,
+            raw_bytes: heads.iter().map(|head| head.bytes as u64).sum(),
+            min_time: first.timestamp,
+            max_time: first.timestamp,
+            min_received: first.received_at,
+            max_received: first.received_at,
             heads: None,
             columns: Vec::new(),
         };
-        for Row { head, .. } in rows {
+        for head in heads {
             meta.min_time = meta.min_time.min(head.timestamp);
             meta.max_time = meta.max_time.max(head.timestamp);
             meta.min_received = meta.min_received.min(head.received_at);
             meta.max_received = meta.max_received.max(head.received_at);
         }
-        self.write_block(rows, &mut meta)?;
+        Ok(Some(meta))
+    }
+
+    fn end(&mut self, mut meta: BlockMeta) {
         meta.length = self.bytes.len() as u64 - meta.offset;
         let footer = &mut self.footer;
         footer.rows += u64::from(meta.rows);
@@ -175,18 +227,12 @@ impl Writer {
         footer.min_received = footer.min_received.min(meta.min_received);
         footer.max_received = footer.max_received.max(meta.max_received);
         footer.blocks.push(meta);
-        Ok(())
     }
 
-    fn write_block(&mut self, rows: &[Row<'_>], meta: &mut BlockMeta) -> Result<(), Corrupt> {
-        // What is not JSON as it is stored, or has more shapes than a footer can take.
-        let Ok(shredded) = self.shredder.shred(rows.iter().map(|row| row.line)) else {
-            count_rows(&mut self.footer, rows);
-            self.facts_weight = self.footer.facts.make_room();
-            return self.write_rows(rows);
-        };
-        let fields = Fields { shredder: &self.shredder, shredded: &shredded };
-        count_columns(&mut self.footer, rows, &fields, &mut self.facts_weight);
+    /// Counts rows that were taken apart, and writes their columns; whether there was room for them.
+    fn write_columns(&mut self, heads: &[Head], shredded: &Shredded<'_>, meta: &mut BlockMeta) -> bool {
+        let fields = Fields { shredder: &self.shredder, shredded };
+        count_columns(&mut self.footer, heads, &fields, &mut self.facts_weight);
         self.templates.resize_with(self.shredder.columns.len(), Interner::default);
         self.filters.resize_with(self.shredder.columns.len(), Vec::new);
         let left = self.template_room.clone();
@@ -210,19 +256,19 @@ impl Writer {
             parsed.iter().map(|(_, _, one, _)| COLUMN_WEIGHT + TEMPLATE_WEIGHT * one.templates.len());
         let weight = weights.sum::<usize>();
         if weight > self.meta_room {
-            return self.write_rows(rows);
+            return false;
         }
         self.meta_room -= weight;
         self.template_room = left;
         meta.heads = Some([
-            self.chunk(&chunks::times(rows.iter().map(|row| row.head.timestamp))),
-            self.chunk(&chunks::ids(rows.iter().map(|row| row.head.id))),
-            self.chunk(&chunks::received(rows.iter().map(|row| (row.head.id, row.head.received_at)))),
+            self.chunk(&chunks::times(heads.iter().map(|head| head.timestamp))),
+            self.chunk(&chunks::ids(heads.iter().map(|head| head.id))),
+            self.chunk(&chunks::received(heads.iter().map(|head| (head.id, head.received_at)))),
             self.chunk(&chunks::shapes(&shredded.shapes)),
         ]);
         let columns: Vec<Column<'_>> =
             parsed.iter().map(|(number, rows, parsed, _)| Column { number: *number, rows, parsed }).collect();
-        let placed = column::place(&columns, rows.len());
+        let placed = column::place(&columns, heads.len());
         let numbers: Vec<u64> = placed.iter().map(|placed| self.chunk(&placed.tids)).collect();
         let variables: Vec<u64> = placed.iter().map(|placed| self.chunk(&placed.vars)).collect();
         for (((column, in_rows, one, range), numbers), variables) in parsed.iter().zip(numbers).zip(variables)
@@ -249,16 +295,16 @@ impl Writer {
                 range: *range,
             });
         }
-        Ok(())
+        true
     }
 
     /// Writes a block as version 1 did: as lines.
-    fn write_rows(&mut self, rows: &[Row<'_>]) -> Result<(), Corrupt> {
+    fn write_rows<'l>(&mut self, lines: impl Iterator<Item = &'l [u8]>) -> Result<(), Corrupt> {
         let mut text = Vec::new();
-        for row in rows {
-            text.extend_from_slice(row.line);
+        for line in lines {
+            text.extend_from_slice(line);
             text.push(b'\n');
-            chunks::row_words(row.line, &mut self.words);
+            chunks::row_words(line, &mut self.words);
         }
         if text.len() > MAX_INFLATED_BYTES {
             return Err(Corrupt::damaged("row", "it is longer than a reader takes"));
@@ -332,11 +378,17 @@ fn count_rows(footer: &mut Footer, rows: &[Row<'_>]) {
 }
 
 /// The same of rows that were taken apart.
-fn count_columns(footer: &mut Footer, rows: &[Row<'_>], fields: &Fields<'_, '_>, facts_weight: &mut usize) {
+fn count_columns(footer: &mut Footer, heads: &[Head], fields: &Fields<'_, '_>, facts_weight: &mut usize) {
     let weights = fields.first(&[&["sample_rate"]]).into_iter();
     let weights = weights.map(|rate| rate.map_or(1, row::weight_of).into());
-    let rows: Vec<(&Row<'_>, u64)> = rows.iter().zip(weights).collect();
-    let services = Numbered::of(rows.iter().map(|(row, _)| Some(&*row.head.service)));
+    let counted = |(head, weight): (&Head, u64)| CountedRow {
+        time: head.timestamp,
+        level: head.level,
+        bytes: head.bytes as u64,
+        weight,
+    };
+    let rows: Vec<CountedRow> = heads.iter().zip(weights).map(counted).collect();
+    let services = Numbered::of(fields.first(&[&["service"]]).into_iter());
     summary::count_block(&mut footer.services, &mut footer.rollup, &rows, &services);
     footer.facts.count_block(&rows, &services, fields, facts_weight);
 }

@@ -1,11 +1,14 @@
 //! Taking rows apart: each leaf of a row's JSON is a value of the column of its path and kind, and the columns
 //! that a row has, in order, are its shape. `Skeleton` puts rows together again.
 
+mod json;
+
 use std::{borrow::Cow, collections::HashMap};
 
+use json::{Json, Text};
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnMeta, Corrupt};
+use super::Corrupt;
 use crate::engine::record::quote::special;
 
 /// Leaves of a row at the most (200 of metadata, and the fields), and columns of a segment: a row that is beyond
@@ -43,11 +46,6 @@ pub enum Kind {
 /// The keys of `metadata.http.status` and so on: a key may have a dot in it.
 pub(super) type Path = Vec<String>;
 
-type Test = fn(&[u8]) -> bool;
-
-/// Fields of a row's head, which are kept apart, and whether they are written as they will be.
-const HEAD: [(&str, Test); 3] = [("id", is_uuid), ("timestamp", is_time), ("received_at", is_time)];
-
 #[derive(Clone, Debug, Default)]
 struct Node {
     /// The key as it stands in JSON, and the node below it.
@@ -71,6 +69,8 @@ pub(super) struct Shredder {
     pub(super) columns: Vec<(Path, Kind)>,
     pub(super) shapes: Vec<Vec<u32>>,
     known_shapes: HashMap<Vec<u32>, u32>,
+    /// How many values each column had in the rows before.
+    counts: Vec<usize>,
 }
 
 /// The columns of some rows.
@@ -92,8 +92,8 @@ struct Leaf<'a> {
 impl Default for Shredder {
     fn default() -> Self {
         let nodes = vec![Node::default()];
-        let (columns, shapes, known_shapes) = Default::default();
-        Self { nodes, pass: 0, in_shapes: 0, path_bytes: 0, columns, shapes, known_shapes }
+        let (columns, shapes, known_shapes, counts) = Default::default();
+        Self { nodes, pass: 0, in_shapes: 0, path_bytes: 0, columns, shapes, known_shapes, counts }
     }
 }
 
@@ -104,7 +104,9 @@ impl Shredder {
         &mut self,
         rows: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Shredded<'a>, Corrupt> {
-        let mut shredded = Shredded::default();
+        let room = |count: &usize| (Vec::with_capacity(*count), Vec::with_capacity(*count));
+        let mut shredded =
+            Shredded { columns: self.counts.iter().map(room).collect(), ..Shredded::default() };
         let mut leaves = Vec::new();
         let mut shape = Vec::new();
         let mut last: Option<u32> = None;
@@ -134,7 +136,37 @@ impl Shredder {
             last = Some(id);
             shredded.shapes.push(id);
         }
+        self.counts = shredded.columns.iter().map(|(rows, _)| rows.len()).collect();
         Ok(shredded)
+    }
+
+    /// The shape of rows with these columns, in this order; none when there is no room for it.
+    pub(super) fn adopt<'p>(&mut self, columns: impl Iterator<Item = (&'p [String], Kind)>) -> Option<u32> {
+        let (mut leaves, mut quoted) = (Vec::new(), String::new());
+        for (path, kind) in columns {
+            let mut node = 0;
+            for key in path.iter().take(MAX_DEPTH) {
+                quoted.clear();
+                push_json(key, &mut quoted);
+                node = self.below(node, quoted.get(1..quoted.len() - 1)?).ok()?;
+            }
+            leaves.push(Leaf { node, kind, text: Cow::Borrowed("") });
+            if path.len() > MAX_DEPTH || leaves.len() > MAX_LEAVES {
+                return None;
+            }
+        }
+        if !self.fits(&leaves) {
+            return None;
+        }
+        let shape: Vec<u32> = leaves.iter().map(|leaf| self.column(leaf.node, leaf.kind)).collect();
+        self.known_shapes.get(&shape).copied().or_else(|| self.new_shape(&shape).ok())
+    }
+
+    /// The number of a column of the first level.
+    pub(super) fn number(&self, name: &str, kind: Kind) -> Option<usize> {
+        self.columns
+            .iter()
+            .position(|(path, of)| *of == kind && matches!(path.as_slice(), [only] if only == name))
     }
 
     fn new_shape(&mut self, shape: &[u32]) -> Result<u32, Corrupt> {
@@ -250,7 +282,17 @@ impl Shredder {
     }
 
     fn child(&mut self, node: usize, key: &str) -> Result<usize, Stop> {
-        let (new, pass) = (self.nodes.len(), self.pass);
+        let child = self.below(node, key)?;
+        match self.nodes.get_mut(child) {
+            Some(node) if node.pass != self.pass => node.pass = self.pass,
+            _ => return Err(Stop::Differs),
+        }
+        Ok(child)
+    }
+
+    /// The node of a key, as it stands in JSON.
+    fn below(&mut self, node: usize, key: &str) -> Result<usize, Stop> {
+        let new = self.nodes.len();
         let text = key;
         let key = key.as_bytes();
         let Some(parent) = self.nodes.get_mut(node) else { return Err(Stop::TooMany) };
@@ -272,10 +314,6 @@ impl Shredder {
         let child = parent.children.get(at).map_or(node, |(_, child)| *child);
         if child == new {
             self.nodes.push(Node { path_bytes, ..Node::default() });
-        }
-        match self.nodes.get_mut(child) {
-            Some(node) if node.pass != pass => node.pass = pass,
-            _ => return Err(Stop::Differs),
         }
         Ok(child)
     }
@@ -303,134 +341,6 @@ impl Stop {
     }
 }
 
-/// A string as it is written, without its quotes.
-struct Text<'a> {
-    raw: &'a str,
-    is_escaped: bool,
-}
-
-impl<'a> Text<'a> {
-    /// What it says, if it is escaped as it will be again.
-    fn unescaped(&self) -> Option<Cow<'a, str>> {
-        if !self.is_escaped {
-            return Some(Cow::Borrowed(self.raw));
-        }
-        let quoted = format!("\"{}\"", self.raw);
-        let text: String = serde_json::from_str(&quoted).ok()?;
-        let mut again = String::with_capacity(quoted.len());
-        push_json(&text, &mut again);
-        (again == quoted).then_some(Cow::Owned(text))
-    }
-}
-
-/// A reader of the compact JSON that rows are written in.
-struct Json<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Json<'a> {
-    fn stop(&self) -> Stop {
-        Stop::NoJson { at: self.at }
-    }
-
-    fn peek(&self) -> Result<u8, Stop> {
-        self.text.as_bytes().get(self.at).copied().ok_or(self.stop())
-    }
-
-    fn next(&mut self) -> Result<u8, Stop> {
-        let byte = self.peek()?;
-        self.at += 1;
-        Ok(byte)
-    }
-
-    fn eat(&mut self, byte: u8) -> Result<(), Stop> {
-        if self.next()? == byte { Ok(()) } else { Err(self.stop()) }
-    }
-
-    fn string(&mut self) -> Result<Text<'a>, Stop> {
-        self.eat(b'"')?;
-        let start = self.at;
-        let mut is_escaped = false;
-        loop {
-            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            self.at += special(rest).ok_or(self.stop())?;
-            match self.next()? {
-                b'"' => {
-                    let raw = self.text.get(start..self.at - 1).ok_or(self.stop())?;
-                    return Ok(Text { raw, is_escaped });
-                }
-                b'\\' => is_escaped = true,
-                _ => return Err(self.stop()),
-            }
-            self.at += 1;
-        }
-    }
-
-    /// Reads the fields of the head. Answers whether others follow.
-    fn head(&mut self) -> Result<bool, Stop> {
-        for (nth, (name, canonical)) in HEAD.into_iter().enumerate() {
-            if nth > 0 {
-                self.eat(b',')?;
-            }
-            let key = self.string()?.raw;
-            self.eat(b':')?;
-            if key != name || !canonical(self.string()?.raw.as_bytes()) {
-                return Err(Stop::Differs);
-            }
-        }
-        match self.next()? {
-            b',' => Ok(true),
-            b'}' => Ok(false),
-            _ => Err(self.stop()),
-        }
-    }
-
-    /// Any value, as it is written.
-    fn skip(&mut self) -> Result<&'a str, Stop> {
-        let start = self.at;
-        let mut open = 0_usize;
-        loop {
-            match self.peek()? {
-                b'"' => {
-                    self.string()?;
-                }
-                b'[' | b'{' => {
-                    open += 1;
-                    self.at += 1;
-                }
-                b']' | b'}' if open > 0 => {
-                    open -= 1;
-                    self.at += 1;
-                }
-                b',' | b'}' if open == 0 => break,
-                _ => self.at += 1,
-            }
-        }
-        self.text.get(start..self.at).filter(|text| !text.is_empty()).ok_or(self.stop())
-    }
-}
-
-/// Whether an id that has been read is written with dashes and in lower case.
-fn is_uuid(text: &[u8]) -> bool {
-    text.len() == 36 && !text.iter().any(u8::is_ascii_uppercase)
-}
-
-/// Whether a time that has been read is written in UTC, with as many digits as it needs.
-fn is_time(text: &[u8]) -> bool {
-    let framed = text.iter().enumerate().all(|(at, byte)| match at {
-        4 | 7 => *byte == b'-',
-        10 => *byte == b'T',
-        13 | 16 => *byte == b':',
-        19 => *byte == if text.len() == 20 { b'Z' } else { b'.' },
-        _ if at + 1 == text.len() => *byte == b'Z',
-        _ => byte.is_ascii_digit(),
-    });
-    let needed = matches!(text.len(), 20 | 24 | 27 | 30) && (text.len() == 20 || !text.ends_with(b"000Z"));
-    // A leap second is written as the second behind it, and so might a day's last hour be.
-    framed && needed && text.get(17..19) != Some(b"60") && text.get(11..13) != Some(b"24")
-}
-
 /// How the rows of a shape are written: text, then the value of a column, and so on.
 #[derive(Debug)]
 pub(super) struct Skeleton {
@@ -440,16 +350,19 @@ pub(super) struct Skeleton {
 }
 
 impl Skeleton {
-    /// `columns` are all of the segment's. It has no more than so many bytes.
-    pub(super) fn of(shape: &[u32], columns: &[ColumnMeta], max_bytes: usize) -> Result<Self, Corrupt> {
+    /// `named` tells path and kind of the segment's columns. It has no more than so many bytes.
+    pub(super) fn of<'c>(
+        shape: &[u32],
+        named: impl Fn(u32) -> Option<(&'c [String], Kind)>,
+        max_bytes: usize,
+    ) -> Result<Self, Corrupt> {
         let mut parts = Vec::with_capacity(shape.len());
         let mut open: &[String] = &[];
         let mut text = String::new();
         let mut bytes = 0;
         for column in shape {
-            let ColumnMeta { path, kind, .. } = columns
-                .get(*column as usize)
-                .ok_or_else(|| Corrupt::damaged("footer", "a shape has an unknown column"))?;
+            let (path, kind) =
+                named(*column).ok_or_else(|| Corrupt::damaged("footer", "a shape has an unknown column"))?;
             let Some((last, above)) = path.split_last() else {
                 return Err(Corrupt::damaged("footer", "a column has no name"));
             };
@@ -467,7 +380,7 @@ impl Skeleton {
             if bytes > max_bytes {
                 return Err(Corrupt::damaged("footer", "a shape is longer than the rows that have it"));
             }
-            parts.push((std::mem::take(&mut text), *column, *kind));
+            parts.push((std::mem::take(&mut text), *column, kind));
         }
         let end = "}".repeat(open.len() + 1);
         Ok(Self { parts, bytes: bytes + end.len(), end })

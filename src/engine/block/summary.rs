@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{fields::Numbered, rows::Row};
+use super::fields::{CountedRow, Numbered};
 use crate::engine::record::{model::Level, timestamp::Timestamp};
 
 /// Counts by level, in the order of `Level::ALL`.
@@ -77,19 +77,19 @@ fn add(summary: &mut Summary, service: &str, more: ServiceSummary) {
 pub(super) fn count_block(
     summary: &mut Summary,
     rollup: &mut Rollup,
-    rows: &[(&Row<'_>, u64)],
+    rows: &[CountedRow],
     services: &Numbered<'_>,
 ) {
     let mut of_services: Vec<Option<ServiceSummary>> = vec![None; services.texts.len()];
     // The minutes of each service; its rows come in order of time.
     let mut minutes: Vec<Vec<(u32, LevelCounts)>> = vec![Vec::new(); services.texts.len()];
-    for (nth, (Row { head, line }, weight)) in rows.iter().enumerate() {
+    for (nth, row) in rows.iter().enumerate() {
         let Some(service) = services.number(nth).map(|number| number as usize) else { continue };
-        let one = ServiceSummary::of_row(head.level, head.timestamp, line.len() as u64 + 1, *weight);
+        let one = ServiceSummary::of_row(row.level, row.time, row.bytes, row.weight);
         let Some((slot, minutes)) = of_services.get_mut(service).zip(minutes.get_mut(service)) else {
             continue;
         };
-        let minute = minute(head.timestamp);
+        let minute = minute(row.time);
         match minutes.last_mut().filter(|(last, _)| *last == minute) {
             Some((_, counts)) => *counts = sum(*counts, one.levels),
             None => minutes.push((minute, one.levels)),

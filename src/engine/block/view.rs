@@ -26,7 +26,7 @@ use super::{
     template::Template,
     weights,
 };
-use crate::engine::record::timestamp::Timestamp;
+use crate::engine::record::{row, timestamp::Timestamp};
 
 /// All variables of a block inflate to no more, as they are held together. Numbers take up to four times what they do as text.
 const MAX_VARIABLE_BYTES: usize = 5 * MAX_INFLATED_BYTES;
@@ -210,7 +210,7 @@ impl<'a> Block<'a> {
         (!bytes.is_empty()).then(|| chunks::read_times(&bytes, self.len())).transpose()
     }
 
-    fn shapes(&self) -> Result<Arc<Vec<u32>>, Corrupt> {
+    pub(super) fn shapes(&self) -> Result<Arc<Vec<u32>>, Corrupt> {
         if let Some(shapes) = &self.parts.borrow().shapes {
             return Ok(shapes.clone());
         }
@@ -343,13 +343,14 @@ impl<'a> Block<'a> {
                 Entry::Vacant(slot) => {
                     let (all, columns) = (&self.opened.footer.shapes, &self.opened.footer.columns);
                     let shape = all.get(*shape as usize).map_or(&[][..], Vec::as_slice);
-                    let skeleton = Skeleton::of(shape, columns, max_bytes)?;
+                    let skeleton =
+                        Skeleton::of(shape, |of| Some(columns.get(of as usize)?.named()), max_bytes)?;
                     of_skeletons += skeleton.bytes;
                     slot.insert(skeleton)
                 }
             };
             line.clear();
-            push_head(&mut line, *id, *time, received);
+            row::begin(*id, *time, received, |part| line.push_str(part));
             for (text, column, kind) in &skeleton.parts {
                 let Some(Some((values, next))) = columns.get_mut(*column as usize) else {
                     return Err(Corrupt::damaged("shapes", "a row has a column that its block has not"));
@@ -385,21 +386,5 @@ impl<'a> Block<'a> {
             }
         }
         used
-    }
-}
-
-fn push_head(line: &mut String, id: Uuid, time: Timestamp, received: Timestamp) {
-    let (mut of_id, mut of_time, mut of_receipt) = ([0; 36], [0; 30], [0; 30]);
-    let head = [
-        "{\"id\":\"",
-        id.hyphenated().encode_lower(&mut of_id),
-        "\",\"timestamp\":\"",
-        time.write(&mut of_time),
-        "\",\"received_at\":\"",
-        received.write(&mut of_receipt),
-        "\"",
-    ];
-    for part in head {
-        line.push_str(part);
     }
 }

@@ -14,6 +14,7 @@ use self::scan::{Quoted, Scan};
 use super::{
     model::{Level, SourceType},
     normalise::{self, Context, MAX_RECORD_BYTES},
+    row::begin,
     timestamp::Timestamp,
     vocabulary::{self, Slot},
 };
@@ -212,21 +213,9 @@ impl<'a> Plain<'a> {
         if self.timestamp.is_some() && !normalise::is_time_taken(timestamp, self.service, ctx) {
             return None;
         }
-        let (mut of_id, mut of_time, mut of_receipt) = ([0; 36], [0; 30], [0; 30]);
-        let head = [
-            "{\"id\":\"",
-            id.hyphenated().encode_lower(&mut of_id),
-            "\",\"timestamp\":\"",
-            timestamp.write(&mut of_time),
-            "\",\"received_at\":\"",
-            ctx.received_at.write(&mut of_receipt),
-            "\",\"service\":\"",
-            self.service,
-            "\",\"level\":\"",
-            self.level.or(added.level).unwrap_or(Level::Info).as_str(),
-            "\"",
-        ];
-        for part in head {
+        begin(id, timestamp, ctx.received_at, |part| row.extend_from_slice(part.as_bytes()));
+        let level = self.level.or(added.level).unwrap_or(Level::Info);
+        for part in [",\"service\":\"", self.service, "\",\"level\":\"", level.as_str(), "\""] {
             row.extend_from_slice(part.as_bytes());
         }
         for (nth, ((slot, name), value)) in TEXTS.iter().zip(self.texts).enumerate() {

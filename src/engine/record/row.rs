@@ -36,26 +36,47 @@ impl<'a> RowHead<'a> {
     }
 
     fn parse_stored(line: &'a [u8]) -> Option<Self> {
-        let (id, rest) = quoted(line.strip_prefix(b"{\"id\":\"")?)?;
+        let (id, rest) = up_to_quote(line.strip_prefix(b"{\"id\":\"")?)?;
         let (timestamp, rest) = quoted(rest.strip_prefix(b",\"timestamp\":\"")?)?;
         let (received_at, rest) = quoted(rest.strip_prefix(b",\"received_at\":\"")?)?;
         let (service, rest) = quoted(rest.strip_prefix(b",\"service\":\"")?)?;
-        let (level, _) = quoted(rest.strip_prefix(b",\"level\":\"")?)?;
+        let (level, _) = up_to_quote(rest.strip_prefix(b",\"level\":\"")?)?;
         Some(Self {
-            id: Uuid::try_parse_ascii(id.as_bytes()).ok()?,
+            id: Uuid::try_parse_ascii(id).ok()?,
             timestamp: Timestamp::parse_text(timestamp).ok()?,
             received_at: Timestamp::parse_text(received_at).ok()?,
             service: Cow::Borrowed(service),
-            level: Level::ALL.into_iter().find(|known| known.as_str() == level)?,
+            level: Level::ALL.into_iter().find(|known| known.as_str().as_bytes() == level)?,
         })
     }
 }
 
 /// The text up to the next quote and what follows the quote; none of it escaped.
 fn quoted(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (text, rest) = bytes.split_at_checked(memchr(b'"', bytes)?)?;
+    let (text, rest) = up_to_quote(bytes)?;
     let text = str::from_utf8(text).ok().filter(|text| !text.contains('\\'))?;
+    Some((text, rest))
+}
+
+fn up_to_quote(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (text, rest) = bytes.split_at_checked(memchr(b'"', bytes)?)?;
     Some((text, rest.get(1..)?))
+}
+
+/// Begins a row as `Record` is serialised: its id and times, in parts.
+pub fn begin(id: Uuid, timestamp: Timestamp, received_at: Timestamp, mut push: impl FnMut(&str)) {
+    let (mut of_id, mut of_time, mut of_receipt) = ([0; 36], [0; 30], [0; 30]);
+    for part in [
+        "{\"id\":\"",
+        id.hyphenated().encode_lower(&mut of_id),
+        "\",\"timestamp\":\"",
+        timestamp.write(&mut of_time),
+        "\",\"received_at\":\"",
+        received_at.write(&mut of_receipt),
+        "\"",
+    ] {
+        push(part);
+    }
 }
 
 static SAMPLE_RATE: LazyLock<memmem::Finder<'static>> =

@@ -95,7 +95,7 @@ impl Timestamp {
         read.map_err(|fault| fault.about(&number.to_string()))
     }
 
-    pub(in crate::engine) fn write(self, buffer: &mut [u8; 30]) -> &str {
+    pub(super) fn write(self, buffer: &mut [u8; 30]) -> &str {
         // Split once, then 32 bits: wasm divides 64 bits by a constant at the cost of a real division.
         let (days, of_day) = (self.0 / DAY_NS, self.0 % DAY_NS);
         let narrow = |number: i64| u32::try_from(number).unwrap_or_default();

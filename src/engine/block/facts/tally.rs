@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::{Cell, DURATIONS, Dimension, Facts, Levels, fine, hour, json_bytes};
 use crate::engine::{
     block::{
-        fields::{Fields, Numbered},
+        chunks::number_of,
+        fields::{CountedRow, Fields, Numbered},
         numbers::Numbers,
-        rows::Row,
     },
     sketch::Sketch,
 };
@@ -34,7 +34,7 @@ struct Tally {
 /// Adds the rows of a block to facts; answers by how much these weigh more at the most.
 pub(super) fn count(
     facts: &mut Facts,
-    rows: &[(&Row<'_>, u64)],
+    rows: &[CountedRow],
     services: &Numbered<'_>,
     fields: &Fields<'_, '_>,
 ) -> usize {
@@ -46,9 +46,9 @@ pub(super) fn count(
     // The tally of what stands in a row; several categories may be counted as one.
     let mut places: Numbers<u64> = Numbers::default();
     let mut of_places: Vec<usize> = Vec::new();
-    for (nth, ((row, weight), duration)) in rows.iter().zip(durations).enumerate() {
+    for (nth, (row, duration)) in rows.iter().zip(durations).enumerate() {
         let (service, category) = (services.number(nth), categories.number(nth));
-        let hour = hour(row.head.timestamp);
+        let hour = hour(row.time);
         // A block has fewer rows than 16 bits tell apart.
         let names = category.map_or(0, |number| number + 1) << 16 | service.map_or(0, |number| number + 1);
         let place = places.number(u64::from(names) << 32 | u64::from(hour)) as usize;
@@ -63,16 +63,16 @@ pub(super) fn count(
         }
         let tally = of_places.get(place).and_then(|place| tallies.get_mut(*place));
         let Some((_, tally)) = tally else { continue };
-        let one = Levels::of_row(row.head.level, *weight);
-        let minute = fine::minute_of_hour(row.head.timestamp);
+        let one = Levels::of_row(row.level, row.weight);
+        let minute = fine::minute_of_hour(row.time);
         tally.count(minute, &one);
         for (dimension, values) in Dimension::ALL.into_iter().zip(&values) {
             if let Some(number) = values.number(nth) {
                 tally.count_text(dimension, number, minute, &one);
             }
         }
-        if let Some(duration) = duration.and_then(|text| text.parse().ok()) {
-            tally.count_duration(fine::step_of_hour(minute), duration, *weight);
+        if let Some(duration) = duration.and_then(number_of) {
+            tally.count_duration(fine::step_of_hour(minute), duration, row.weight);
         }
     }
     let mut more = 0;

@@ -1,16 +1,19 @@
 //! Rows in columns: any rows are read as they were written, no word of them is denied, and no damage is believed.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt::Write,
+};
 
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{END_LEN, write};
+use super::{END_LEN, Writer, write};
 use crate::engine::{
     block::{
-        Block, Corrupt, Footer, HasWord, Kind, MAX_INFLATED_BYTES, MAX_ROW_BYTES, Opened, Segment,
+        Block, Corrupt, Footer, HasWord, Kind, MAX_INFLATED_BYTES, MAX_ROW_BYTES, Opened, Parted, Segment,
         footer::Place,
         gzip, reader,
         rows::{self, Row},
@@ -21,7 +24,23 @@ use crate::engine::{
 };
 
 fn read(bytes: &[u8]) -> Result<Vec<u8>, Corrupt> {
+    check_parted(bytes);
     reader::blocks_of(bytes).map(|texts| texts.concat())
+}
+
+/// Blocks that can be taken apart are those that can be read, and say the same; answers how many there are.
+fn check_parted(bytes: &[u8]) -> usize {
+    let Ok(opened) = reader::footer_of(bytes).and_then(Opened::new) else { return 0 };
+    let mut writer = Writer::made_of(id(), Vec::new(), false);
+    let mut taken = 0;
+    for meta in opened.footer.blocks.iter().filter(|meta| meta.heads.is_some()) {
+        let Ok(block) = reader::slice(bytes, 0, meta).map(Bytes::copy_from_slice) else { continue };
+        if let Ok(Some(parted)) = writer.part(&Block::new(&opened, meta, block.clone())) {
+            assert_eq!(writer.lines_of(parted).unwrap(), reader::block(&opened, meta, block).unwrap());
+            taken += 1;
+        }
+    }
+    taken
 }
 
 /// Noise that is the same each time.
@@ -81,7 +100,64 @@ fn check(lines: &[String]) -> Segment {
     assert_eq!(got.lines().count(), lines.len());
     assert_eq!(reader::footer_of(&segment.bytes).unwrap(), segment.footer);
     check_words(&segment);
+    check_carried(&segment, lines);
     segment
+}
+
+/// The blocks of a segment, taken apart for this writer; `None` when one cannot be.
+fn parted(segment: &Segment, writer: &mut Writer) -> Option<VecDeque<Parted>> {
+    let opened = Opened::new(segment.footer.clone()).unwrap();
+    let mut blocks = VecDeque::new();
+    for meta in &opened.footer.blocks {
+        meta.heads?;
+        let bytes = Bytes::copy_from_slice(reader::slice(&segment.bytes, 0, meta).unwrap());
+        blocks.push_back(writer.part(&Block::new(&opened, meta, bytes)).unwrap()?);
+    }
+    Some(blocks)
+}
+
+/// Two segments with these rows by turns make, from columns to columns, the segment that lines do.
+fn check_carried(segment: &Segment, lines: &[String]) {
+    let is_first = |nth: &usize| (nth / 5).is_multiple_of(2) || nth.is_multiple_of(7);
+    let of = |first: bool| {
+        let own = lines.iter().enumerate().filter(|(nth, _)| is_first(nth) == first);
+        own.map(|(_, line)| line.clone()).collect::<Vec<_>>()
+    };
+    let mut writer = Writer::made_of(id(), Vec::new(), false);
+    let sources = [of(true), of(false)].into_iter().filter(|lines| !lines.is_empty());
+    let sources: Option<Vec<_>> = sources.map(|lines| parted(&segment_of(&lines), &mut writer)).collect();
+    let Some(mut sources) = sources else { return };
+    let mut next = vec![0; sources.len()];
+    let mut open = Parted::default();
+    loop {
+        let key = |nth: usize| sources[nth].front().and_then(|block| block.key(next[nth]));
+        let Some((_, first)) = (0..sources.len()).filter_map(|nth| Some((key(nth)?, nth))).min() else {
+            break;
+        };
+        let others = (0..sources.len()).filter(|nth| *nth != first).filter_map(key);
+        let until = others.min().unwrap_or((Timestamp::MAX, Uuid::max()));
+        let block = sources[first].front_mut().unwrap();
+        let carried = open.carry(block, next[first], until);
+        next[first] += carried;
+        if carried == 0 {
+            writer.push_parted(std::mem::take(&mut open)).unwrap();
+        } else if next[first] == block.len() {
+            sources[first].pop_front();
+            next[first] = 0;
+        }
+    }
+    let as_lines = String::from_utf8(writer.lines_of(open.clone()).unwrap()).unwrap();
+    assert!(as_lines.lines().eq(&lines[lines.len() - open.len()..]), "{as_lines}");
+    writer.push_parted(open).unwrap();
+    let merged = writer.finish().unwrap().unwrap();
+    let text = String::from_utf8(read(&merged.bytes).unwrap()).unwrap();
+    assert!(text.lines().eq(lines), "{text}");
+    let (merged, direct) = (&merged.footer, &segment.footer);
+    assert_eq!((merged.rows, merged.raw_bytes), (direct.rows, direct.raw_bytes));
+    assert_eq!((merged.min_time, merged.max_time), (direct.min_time, direct.max_time));
+    assert_eq!((merged.min_received, merged.max_received), (direct.min_received, direct.max_received));
+    assert_eq!((&merged.services, &merged.rollup), (&direct.services, &direct.rollup));
+    assert_eq!(merged.facts, direct.facts);
 }
 
 /// As `check`, and all blocks are in columns.
@@ -686,6 +762,23 @@ fn footers_that_lie_are_errors() {
     let lies = with_footer(&segment, |f| f.blocks[0].columns[0].filter = u64::MAX);
     let opened = Opened::new(reader::footer_of(&lies).unwrap()).unwrap();
     assert!([0, 1].iter().all(|block| view::filter_may_hold(opened.filter(*block, 0, &[]), 7)));
+}
+
+#[test]
+fn blocks_whose_shapes_and_columns_differ_are_not_taken_apart() {
+    let all = lines(40, |nth| json!({ if nth % 2 == 0 { "aa" } else { "bb" }: nth % 7 }));
+    let segment = check_columns(&all);
+    assert_eq!(check_parted(&segment.bytes), 1);
+    let other_shape = with_chunk(&segment, 3, |raw| raw.iter_mut().take(9).for_each(|shape| *shape ^= 1));
+    assert_eq!(check_parted(&other_shape), 0);
+    let place = |name: &str| segment.footer.columns.iter().position(|column| column.path == [name]).unwrap();
+    let (aa, bb) = (place("aa"), place("bb"));
+    let one_name = with_footer(&segment, |footer| footer.columns[bb].path = footer.columns[aa].path.clone());
+    assert_eq!(check_parted(&one_name), 0);
+    let twice = with_footer(&segment, |footer| {
+        footer.shapes.iter_mut().for_each(|shape| shape.push(*shape.last().unwrap()));
+    });
+    assert_eq!(check_parted(&twice), 0);
 }
 
 #[test]

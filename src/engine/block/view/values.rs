@@ -82,8 +82,7 @@ impl<'b> ColumnValues<'b> {
         if kind != Kind::Text {
             return self.push(nth, line);
         }
-        let template = self.entries.tids.get(nth).and_then(|tid| self.templates.get(usize::from(*tid)));
-        if template.is_some_and(|template| template.is_plain()) {
+        if self.is_plain(nth) {
             line.push('"');
             self.push(nth, line)?;
             line.push('"');
@@ -93,6 +92,12 @@ impl<'b> ColumnValues<'b> {
             push_json(value, line);
         }
         Ok(())
+    }
+
+    /// Whether the template of the nth row that has a value has none that needs an escape in JSON.
+    pub(in crate::engine::block) fn is_plain(&self, nth: usize) -> bool {
+        let template = self.entries.tids.get(nth).and_then(|tid| self.templates.get(usize::from(*tid)));
+        template.is_some_and(|template| template.is_plain())
     }
 
     fn variables(&self) -> Result<&Arc<Variables>, Corrupt> {
