@@ -48,7 +48,7 @@ pub struct Segment {
     pub footer: Footer,
     /// Where the footer begins in `bytes`.
     pub footer_offset: u64,
-    /// Hashes of all words that a search can ask for, sorted.
+    /// Hashes of all words that a search can ask for, sorted; none of a fresh segment, which no index takes in.
     pub words: Vec<u64>,
 }
 
@@ -95,8 +95,8 @@ pub struct Writer {
     facts_weight: usize,
     /// The filters of each column's blocks, end to end.
     filters: Vec<Vec<u8>>,
-    /// Of each block, and some of them of several.
-    words: Vec<u64>,
+    /// Of each block, and some of them of several, where the segment is to tell its words.
+    words: Option<Vec<u64>>,
 }
 
 impl Writer {
@@ -134,7 +134,7 @@ impl Writer {
             meta_room: META_BYTES,
             facts_weight: 0,
             filters: Vec::new(),
-            words: Vec::new(),
+            words: None,
         }
     }
 
@@ -143,6 +143,7 @@ impl Writer {
     pub fn made_of(id: SegmentId, sources: Vec<String>, anonymised: bool) -> Self {
         let mut writer = Self::at_level(id, MERGED_LEVEL);
         (writer.footer.sources, writer.footer.anonymised) = (sources, anonymised);
+        writer.words = Some(Vec::new());
         writer
     }
 
@@ -280,7 +281,9 @@ impl Writer {
             };
             let filter = ribbon::build(&one.words);
             filters.extend_from_slice(&filter);
-            self.words.extend_from_slice(&one.words);
+            if let Some(words) = &mut self.words {
+                words.extend_from_slice(&one.words);
+            }
             meta.columns.push(BlockColumn {
                 column: *column,
                 rows: u32::try_from(in_rows.len()).unwrap_or(u32::MAX),
@@ -304,7 +307,9 @@ impl Writer {
         for line in lines {
             text.extend_from_slice(line);
             text.push(b'\n');
-            chunks::row_words(line, &mut self.words);
+            if let Some(words) = &mut self.words {
+                chunks::row_words(line, words);
+            }
         }
         if text.len() > MAX_INFLATED_BYTES {
             return Err(Corrupt::damaged("row", "it is longer than a reader takes"));
@@ -347,22 +352,25 @@ impl Writer {
                 templates: templates.forms().to_vec(),
                 filters: (length > 0).then_some(Place { offset, length }),
             });
-            for form in templates.forms() {
-                let template = super::Template::parse(form)?;
-                self.words.extend(template.words().iter().map(|word| words::hash(word)));
+            if let Some(words) = &mut self.words {
+                for form in templates.forms() {
+                    let template = super::Template::parse(form)?;
+                    words.extend(template.words().iter().map(|word| words::hash(word)));
+                }
             }
         }
         self.footer.shapes = std::mem::take(&mut self.shredder.shapes);
         self.footer.facts.fit();
-        self.words.sort_unstable();
-        self.words.dedup();
+        let mut words = self.words.unwrap_or_default();
+        words.sort_unstable();
+        words.dedup();
         let footer_offset = self.bytes.len() as u64;
         let mut text = serde_json::to_vec(&self.footer).map_err(|e| Corrupt::damaged("footer", e))?;
         text.push(b'\n');
         let member = self.deflater.deflate(&text);
         self.bytes.extend_from_slice(&member);
         self.bytes.extend_from_slice(&end_marker(footer_offset, &member));
-        Ok(Some(Segment { bytes: self.bytes, footer: self.footer, footer_offset, words: self.words }))
+        Ok(Some(Segment { bytes: self.bytes, footer: self.footer, footer_offset, words }))
     }
 }
 

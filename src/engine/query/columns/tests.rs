@@ -43,7 +43,15 @@ fn check(lines: &[String], query: &str) {
         generation: 0,
         merged: None,
     };
-    let segment = segment::write(id, rows).unwrap().unwrap();
+    // A merged one, which tells its words.
+    let mut writer = segment::Writer::made_of(id, Vec::new(), false);
+    let mut rest = rows.as_slice();
+    while !rest.is_empty() {
+        let (block, behind) = rest.split_at(segment::block_len(rest));
+        rest = behind;
+        writer.push(block).unwrap();
+    }
+    let segment = writer.finish().unwrap().unwrap();
     let opened = Opened::new(segment.footer.clone()).unwrap();
     let mut filters = All(BTreeMap::new());
     for (nth, column) in (0..).zip(&segment.footer.columns) {
