@@ -23,7 +23,7 @@ describe("logs that many send at once, one by one", () => {
   const post = (record) => raw(t, "/logs", { method: "POST", headers: { authorization: `Bearer ${t.key}`, "content-type": "application/json" }, body: JSON.stringify(record), agent });
 
   // So many that V8 compiles what is run: then a promise may belong to nobody.
-  test("are each stored once, with fewer calls to the shard than logs", async () => {
+  test("are each stored once, with fewer calls to the shard than logs", { timeout: 120_000 }, async () => {
     const before = (await counters(t)).shard_requests;
     const answers = await many(6_000, 32, (n) => post({ service: "gathered", message: `number ${n}` }));
     assert.deepEqual(answers.filter(({ status }) => status !== 201), []);
@@ -35,7 +35,7 @@ describe("logs that many send at once, one by one", () => {
     answers.forEach(({ body }, n) => assert.equal(messages.get(body.id), `number ${n}`));
   });
 
-  test("cost nobody an answer whose neighbour hangs up", async () => {
+  test("cost nobody an answer whose neighbour hangs up", { timeout: 120_000 }, async () => {
     let ended = false;
     const { hostname, port } = new URL(t.url);
     const body = JSON.stringify({ service: "hung-up", message: "x" });
