@@ -208,42 +208,11 @@ pub(super) fn read_shapes(bytes: &[u8], rows: usize) -> Result<Vec<u32>, Corrupt
 pub(super) fn range(numbers: &[&str]) -> Option<(f64, f64)> {
     let mut range: Option<(f64, f64)> = None;
     for number in numbers {
-        let number = number_of(number).filter(|number| number.is_finite())?;
+        let number: f64 = number.parse().ok().filter(|number: &f64| number.is_finite())?;
         let (low, high) = range.unwrap_or((number, number));
         range = Some((low.min(number), high.max(number)));
     }
     range
-}
-
-/// Powers of ten that a double has exactly, as far as `number_of` needs them.
-const POWERS: [f64; 16] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-
-/// A number as it is written in JSON. One of few digits is the quotient of two whole numbers that a double has exactly, and
-/// so rounded as the longer way does.
-pub(super) fn number_of(text: &str) -> Option<f64> {
-    let short = || {
-        let (mut digits, mut point, mut whole) = (0, None, 0_u64);
-        for byte in text.bytes() {
-            match byte {
-                b'0'..=b'9' => {
-                    whole = whole * 10 + u64::from(byte - b'0');
-                    digits += 1;
-                }
-                b'.' if point.is_none() && digits > 0 => point = Some(digits),
-                _ => return None,
-            }
-            if digits >= POWERS.len() {
-                return None;
-            }
-        }
-        let behind = digits - point.unwrap_or(digits);
-        // Below 2^53.
-        #[expect(clippy::cast_precision_loss)]
-        let whole = whole as f64;
-        (digits > 0).then_some(whole / POWERS.get(behind)?)
-    };
-    short().or_else(|| text.parse().ok())
 }
 
 /// Hashes of the words in the leaves of a row, besides its head.
@@ -270,18 +239,4 @@ fn leaf_words(value: &serde_json::Value, hashes: &mut Vec<u64>) {
         other => Cow::Owned(other.to_string()),
     };
     hashes.extend(words::words(&words::fold(&text)).map(words::hash));
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::number_of;
-
-    proptest! {
-        #[test]
-        fn numbers_are_read_as_the_library_does(text in "-?[0-9]{0,18}(\\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?|[0-9]{1,15}(\\.[0-9]{1,9})?|[0-9.a]{0,6}") {
-            prop_assert_eq!(number_of(&text), text.parse().ok());
-        }
-    }
 }

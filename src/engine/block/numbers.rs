@@ -34,23 +34,8 @@ impl Key for &[u8] {
         for word in words {
             add(u64::from_le_bytes(*word));
         }
-        if !rest.is_empty() {
-            add(last_word(self));
-        }
+        add(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
         hash
-    }
-}
-
-/// The last eight bytes, or all where there are fewer. With the length they tell texts apart as well as the rest by itself.
-fn last_word(bytes: &[u8]) -> u64 {
-    if let Some(word) = bytes.last_chunk::<8>() {
-        return u64::from_le_bytes(*word);
-    }
-    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        (Some(first), Some(last)) => {
-            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
-        }
-        _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 

@@ -69,8 +69,6 @@ pub(super) struct Shredder {
     pub(super) columns: Vec<(Path, Kind)>,
     pub(super) shapes: Vec<Vec<u32>>,
     known_shapes: HashMap<Vec<u32>, u32>,
-    /// How many values each column had in the rows before.
-    counts: Vec<usize>,
 }
 
 /// The columns of some rows.
@@ -92,8 +90,8 @@ struct Leaf<'a> {
 impl Default for Shredder {
     fn default() -> Self {
         let nodes = vec![Node::default()];
-        let (columns, shapes, known_shapes, counts) = Default::default();
-        Self { nodes, pass: 0, in_shapes: 0, path_bytes: 0, columns, shapes, known_shapes, counts }
+        let (columns, shapes, known_shapes) = Default::default();
+        Self { nodes, pass: 0, in_shapes: 0, path_bytes: 0, columns, shapes, known_shapes }
     }
 }
 
@@ -104,9 +102,7 @@ impl Shredder {
         &mut self,
         rows: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Shredded<'a>, Corrupt> {
-        let room = |count: &usize| (Vec::with_capacity(*count), Vec::with_capacity(*count));
-        let mut shredded =
-            Shredded { columns: self.counts.iter().map(room).collect(), ..Shredded::default() };
+        let mut shredded = Shredded::default();
         let mut leaves = Vec::new();
         let mut shape = Vec::new();
         let mut last: Option<u32> = None;
@@ -136,7 +132,6 @@ impl Shredder {
             last = Some(id);
             shredded.shapes.push(id);
         }
-        self.counts = shredded.columns.iter().map(|(rows, _)| rows.len()).collect();
         Ok(shredded)
     }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::{Cell, DURATIONS, Dimension, Facts, Levels, fine, hour, json_bytes};
 use crate::engine::{
     block::{
-        chunks::number_of,
         fields::{CountedRow, Fields, Numbered},
         numbers::Numbers,
     },
@@ -71,7 +70,7 @@ pub(super) fn count(
                 tally.count_text(dimension, number, minute, &one);
             }
         }
-        if let Some(duration) = duration.and_then(number_of) {
+        if let Some(duration) = duration.and_then(|text| text.parse().ok()) {
             tally.count_duration(fine::step_of_hour(minute), duration, row.weight);
         }
     }
