@@ -57,4 +57,29 @@ async fn the_largest_batch_and_page_stay_far_below_the_isolates_memory() {
             send(&router, "POST", "/admin/self-healing/actions", flush).await;
         }
     }
+    a_flush_of_all_that_a_log_holds().await;
+}
+
+/// Just before a log is due by its rows, which may be many small ones.
+async fn a_flush_of_all_that_a_log_holds() {
+    // The second goes the long way, for its number, and its rows are kept as lines.
+    for number in ["1", "1e0"] {
+        for padding in [0, 400] {
+            let router = router(World::at(1_763_683_200_000).app(&[]));
+            let row = |n: usize| {
+                let padding = "x".repeat(padding);
+                format!(
+                    "{{\"service\":\"api\",\"message\":\"{n} {padding}\",\"user_id\":\"u-{n}\",\"n\":{number}}}\n"
+                )
+            };
+            let batch = |n: usize| (n * 1_000..(n + 1) * 1_000).map(row).collect::<String>();
+            let stored = 1_000 * (padding + 260);
+            for n in 0..15 * MB / stored {
+                send(&router, "POST", "/api/v1/logs/ingest/batch", batch(n)).await;
+            }
+            let flush = "{\"action\":\"execute\",\"actionId\":\"flush\"}";
+            let (_, held) = peak(send(&router, "POST", "/admin/self-healing/actions", flush)).await;
+            assert!(held < 40 * MB, "{held} for rows with {padding} bytes more, {number}");
+        }
+    }
 }

@@ -14,12 +14,13 @@ pub use trends::{Metrics, Point, Trends, trends};
 use super::{
     App, Error, Reader,
     fresh::{self, Copies},
-    scan::{self, Segments, Stats},
+    scan::{Segments, Stats},
 };
 use crate::engine::{
     block::{
         Facts,
         facts::{Cell, Dimension, Levels, Wanted, hour},
+        packed::Packed,
     },
     query::TimeRange,
     record::{model::Level, timestamp::Timestamp},
@@ -103,13 +104,12 @@ pub(super) async fn walk(
     mut each: impl FnMut(&Facts) + Send,
 ) -> Result<(), Error> {
     let mut unflushed = Facts::default();
-    let mut count = |text: &[u8], _: &mut Stats| {
-        scan::for_each_row(text, |row| {
-            if range.start <= row.head.timestamp && row.head.timestamp <= range.end {
-                unflushed.count_row(&row);
-            }
-            Ok(())
-        })
+    let mut line = Vec::new();
+    let mut count = |rows: &Packed, _: &mut Stats| {
+        for row in rows.rows().filter(|row| range.contains(row.timestamp())) {
+            unflushed.count_row(&row.read(&mut line));
+        }
+        Ok(())
     };
     let fresh = fresh::read(app, tenant, range, Copies::PassedOver, stats, &mut count).await?;
     each(&unflushed);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::{
-        block::{Block, BlockMeta, Opened, reader},
+        block::{Block, BlockMeta, Opened, packed::Packed, reader, rows},
         query::TimeRange,
         record::timestamp::Timestamp,
         tenant::Tenant,
@@ -35,7 +35,13 @@ pub async fn find(app: &App, reader: &Reader, id: Uuid) -> Result<Option<Stored>
 async fn of_tenant(app: &App, tenant: &Tenant, id: Uuid) -> Result<Option<Stored>, Error> {
     let mut stats = Stats::default();
     let mut found = None;
-    let mut look = |text: &[u8], _: &mut Stats| pick(text, id, &mut found);
+    let mut look = |rows: &Packed, _: &mut Stats| {
+        if found.is_none() {
+            let row = rows.rows().find(|row| row.id() == id);
+            found = row.map(|row| row.read(&mut Vec::new()).line.into());
+        }
+        Ok(())
+    };
     let fresh = fresh::read(app, tenant, TimeRange::ALL, Copies::Allowed, &mut stats, &mut look).await?;
     if let Some(line) = found {
         return Ok(Some(Stored { line, key: None }));
@@ -113,8 +119,14 @@ fn find_in_block(
 ) -> Result<Option<Box<[u8]>>, Error> {
     let mut found = None;
     if meta.heads.is_none() {
-        pick(&reader::block(opened, meta, bytes)?, id, &mut found)?;
-        return Ok(found);
+        let text = reader::block(opened, meta, bytes)?;
+        for row in rows::rows(&text) {
+            let row = row?;
+            if row.head.id == id {
+                return Ok(Some(row.line.into()));
+            }
+        }
+        return Ok(None);
     }
     let block = Block::new(opened, meta, bytes);
     let row = block.ids()?.iter().position(|known| *known == id).and_then(|row| u32::try_from(row).ok());
@@ -122,13 +134,4 @@ fn find_in_block(
         block.render(&[row], |_, _, _, line| found = Some(line.as_bytes().into()))?;
     }
     Ok(found)
-}
-
-fn pick(text: &[u8], id: Uuid, found: &mut Option<Box<[u8]>>) -> Result<(), Error> {
-    scan::for_each_row(text, |row| {
-        if row.head.id == id && found.is_none() {
-            *found = Some(row.line.into());
-        }
-        Ok(())
-    })
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     engine::{
-        block::{Corrupt, rows},
+        block::{Corrupt, packed::Packed, rows},
         query::TimeRange,
         shard::Append,
         tenant::Tenant,
@@ -45,9 +45,9 @@ pub enum Copies {
 }
 
 /// What is done with the rows of each block.
-type Each<'e> = dyn FnMut(&[u8], &mut Stats) -> Result<(), Error> + Send + 'e;
+type Each<'e> = dyn FnMut(&Packed, &mut Stats) -> Result<(), Error> + Send + 'e;
 
-/// Hands over the text of every block that overlaps the range.
+/// Hands over the rows of every block that overlaps the range.
 pub async fn read(
     app: &App,
     tenant: &Tenant,
@@ -128,7 +128,7 @@ impl Fresh {
             let append = Append::parse(bytes)?;
             for (head, block) in append.blocks() {
                 if range.overlaps(head.min_time, head.max_time) {
-                    each(&rows::decode(head.codec, block)?, stats)?;
+                    each(&rows::unpack(head.codec, block)?, stats)?;
                 }
             }
             Ok(())

@@ -24,14 +24,8 @@ pub use scanner::work;
 pub use segments::Segments;
 pub use wire::{Gather, Part};
 
-use super::{App, Error};
-use crate::{
-    engine::block::{
-        Corrupt,
-        rows::{self, Row},
-    },
-    ports::CatalogEntry,
-};
+use super::App;
+use crate::ports::CatalogEntry;
 
 /// List prices: of an R2 class B operation and of a Durable Object request.
 const R2_READ_USD: f64 = 0.36e-6;
@@ -113,14 +107,6 @@ pub const MAX_TRIES: usize = 3;
 /// A segment that was in the catalog and whose object is gone: it was rewritten or expired meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vanished;
-
-/// Reads the rows of a block's text.
-pub fn for_each_row(text: &[u8], mut each: impl FnMut(Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
-    for row in rows::rows(text) {
-        each(row.map_err(|e: Corrupt| Error::from(e))?)?;
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use super::{
     App, Error, Reader, configs,
     fresh::{self, Copies},
-    scan::{self, Segments, Stats},
+    scan::{Segments, Stats},
 };
 use crate::engine::{
-    block::{Rollup, ServiceSummary, Summary, summary},
+    block::{Rollup, ServiceSummary, Summary, packed::Packed, summary},
     query::TimeRange,
     record::timestamp::Timestamp,
 };
@@ -23,13 +23,12 @@ pub async fn services(app: &App, reader: &Reader, range: TimeRange) -> Result<(S
     let tenant = reader.tenant();
     let mut all = Summary::new();
     let mut stats = Stats::default();
-    let mut count = |text: &[u8], _: &mut Stats| {
-        scan::for_each_row(text, |row| {
-            let bytes = row.line.len() as u64 + 1;
-            let (head, weight) = (&row.head, row.weight());
-            summary::count(&mut all, &head.service, head.level, head.timestamp, bytes, weight);
-            Ok(())
-        })
+    let mut count = |rows: &Packed, _: &mut Stats| {
+        for row in rows.rows() {
+            let (bytes, weight) = (row.bytes() as u64, row.weight());
+            summary::count(&mut all, &row.service(), row.level(), row.timestamp(), bytes, weight);
+        }
+        Ok(())
     };
     let fresh = fresh::read(app, tenant, range, Copies::PassedOver, &mut stats, &mut count).await?;
     let mut partial = fresh.partial;
@@ -80,13 +79,11 @@ pub async fn service(app: &App, reader: &Reader, service: &str) -> Result<Servic
     };
     let mut stats = Stats::default();
     let mut unflushed = Rollup::default();
-    let mut count = |text: &[u8], _: &mut Stats| {
-        scan::for_each_row(text, |row| {
-            if row.head.service == service && reader.sees_service(service) {
-                unflushed.count(service, row.head.level, row.head.timestamp, row.weight());
-            }
-            Ok(())
-        })
+    let mut count = |rows: &Packed, _: &mut Stats| {
+        for row in rows.rows().filter(|row| row.service() == service && reader.sees_service(service)) {
+            unflushed.count(service, row.level(), row.timestamp(), row.weight());
+        }
+        Ok(())
     };
     let fresh = fresh::read(app, tenant, range, Copies::PassedOver, &mut stats, &mut count).await?;
     add(&unflushed);

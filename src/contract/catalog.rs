@@ -1,16 +1,23 @@
 //! The promises of the catalog.
 
-use std::borrow::Cow;
-
 use uuid::Uuid;
 
 use super::{Broken, same};
 use crate::{
     engine::{
-        block::{Facts, Rollup, SegmentId, rows::Row, segment},
+        block::{
+            Facts, Rollup, SegmentId,
+            packed::Packed,
+            rows::{self, Encoder},
+            segment,
+        },
         config::ServiceConfig,
         query::TimeRange,
-        record::{model::Level, row::RowHead, timestamp::Timestamp},
+        record::{
+            field::{Field, Values},
+            model::Level,
+            timestamp::Timestamp,
+        },
         tenant::Tenant,
     },
     ports::{
@@ -34,14 +41,18 @@ pub async fn catalog(catalog: &dyn Catalog) -> Result<(), Broken> {
 
 /// A segment of two rows, at these nanoseconds.
 pub(super) fn entry(tenant: &Tenant, seq: u64, from_ns: i64, to_ns: i64) -> Result<CatalogEntry, Broken> {
-    let row = |ns: i64, level: Level| {
+    let mut encoder = Encoder::default();
+    for (ns, level) in [(from_ns, Level::Error), (to_ns, Level::Info)] {
         let at = Timestamp::from_ns(ns);
-        let service = Cow::Borrowed("it's \"quoted\"");
         // Receipts are whole milliseconds, like the clock.
         let received_at = Timestamp::from_ms(at.as_ms());
-        let head = RowHead { id: Uuid::from_u128(1), timestamp: at, received_at, service, level };
-        Row { head, line: b"{}" }
-    };
+        let _ = encoder.push_values(Uuid::from_u128(1), received_at, |row| {
+            row.put(Field::Service, &["it's \\\"quoted\\\""]);
+            row.put(Field::Level, &[level.as_str()]);
+            row.put(Field::Message, &["m"]);
+            Some(at)
+        });
+    }
     let id = SegmentId {
         tenant: tenant.to_string(),
         class: "d30".into(),
@@ -52,7 +63,9 @@ pub(super) fn entry(tenant: &Tenant, seq: u64, from_ns: i64, to_ns: i64) -> Resu
         generation: 0,
         merged: None,
     };
-    let rows = vec![row(from_ns, Level::Error), row(to_ns, Level::Info)];
+    let blocks = encoder.finish().into_iter().map(|block| rows::unpack(block.codec, &block.bytes));
+    let blocks: Vec<Packed> = blocks.collect::<Result<_, _>>()?;
+    let rows = blocks.iter().flat_map(Packed::rows).collect();
     let segment = segment::write(id, rows)?.ok_or_else(|| Broken("two rows made no segment".into()))?;
     Ok(CatalogEntry::of(&segment))
 }

@@ -4,7 +4,10 @@ use futures::future::{join, join_all};
 use timberline::{
     app::jobs,
     engine::{
-        block::rows::{Codec, Encoded},
+        block::{
+            key::spool_key,
+            rows::{Codec, Encoded},
+        },
         record::timestamp::Timestamp,
         shard::{Header, append},
         tenant::Tenant,
@@ -176,6 +179,45 @@ async fn an_append_that_cannot_be_read_is_set_aside_and_hides_no_other() {
         service.world.objects.keys().into_iter().filter(|key| key.starts_with("damaged/")).collect();
     assert_eq!(aside, ["damaged/default/000-000000000001-0.append"]);
     assert!(service.world.errors().iter().any(|line| line.contains(&aside[0])));
+}
+
+#[tokio::test]
+async fn what_an_older_version_left_in_a_log_or_the_spool_is_found_beside_the_new_and_flushed() {
+    let service = Service::new();
+    let at = Timestamp::from_ms(NOW_MS.try_into().unwrap());
+    let old = |n: u128| {
+        let id = Uuid::from_u128(u128::from(NOW_MS) << 80 | 0x7000_8000_0000_0000_0000 | n);
+        let line = format!(
+            "{{\"id\":\"{id}\",\"timestamp\":\"{at}\",\"received_at\":\"{at}\",\"service\":\"api\",\"level\":\"WARN\",\
+             \"message\":\"old \\\"{n}\\\"\",\"source_type\":\"http\"}}\n"
+        );
+        let raw_bytes = u32::try_from(line.len()).unwrap();
+        let bytes = line.into_bytes();
+        let block = Encoded { codec: Codec::Raw, rows: 1, raw_bytes, min_time: at, max_time: at, bytes };
+        (id, append::encode(Header::new(id, 1, None), &[("standard".to_owned(), block)]).unwrap())
+    };
+    let ((in_log, logged), (in_spool, spooled)) = (old(7), old(8));
+    service.app.shards.append(&shard(), logged).await.unwrap();
+    let new = service.store(&log("api", "new")).await;
+    let key = spool_key("default", 0, &in_spool.to_string());
+    service.app.objects.put(&key, spooled).await.unwrap();
+    service.app.catalog.note_spooled("default", &key).await.unwrap();
+    let ids = [in_log.to_string(), in_spool.to_string(), new];
+
+    let holds = async |when: &str| {
+        service.holds_exactly(&ids, when).await;
+        assert_eq!(
+            service.get(&format!("/api/v1/logs/{in_log}")).await.ok()["message"],
+            "old \"7\"",
+            "{when}"
+        );
+        let found = service.get("/api/v1/logs/search?service=api&level=WARN&q=old").await.ok();
+        assert_eq!(found["data"].as_array().unwrap().len(), 2, "{when}");
+        assert_eq!(service.get("/api/v1/logs/stats/api").await.ok()["total"], 3, "{when}");
+    };
+    holds("before the flush").await;
+    service.flush().await;
+    holds("flushed").await;
 }
 
 #[tokio::test]

@@ -231,7 +231,8 @@ impl Encoding<'_> {
         let time = plain.time(self.context);
         let place = self.about.place(class, plain.service(), time).ok()?;
         let encoder = self.places.entry(place).or_default();
-        let pushed = encoder.push_written(|row| plain.write(id, self.context, &added, row));
+        let received_at = self.about.received_at;
+        let pushed = encoder.push_values(id, received_at, |row| plain.write(self.context, &added, row));
         if let (Some(Ok(())), Some(form)) = (&pushed, added.pattern) {
             self.learn(plain.service(), form, &message);
         }

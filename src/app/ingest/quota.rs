@@ -9,10 +9,7 @@ use super::{Block, Taken, keep, nth_id, received_at};
 use crate::{
     app::{App, Error, audit, configs::Known},
     engine::{
-        block::{
-            Corrupt,
-            rows::{self, Row},
-        },
+        block::{Corrupt, packed::Row, rows},
         record::rejection::Rejection,
         shard::{
             Header,
@@ -59,7 +56,7 @@ impl Counted {
         let mut places: BTreeMap<String, Option<usize>> = BTreeMap::new();
         let mut services: Vec<(u32, Option<usize>)> = Vec::with_capacity(header.count as usize);
         for_each_row(&blocks, |_, row| {
-            let service = row.head.service.as_ref();
+            let service = &*row.service();
             let place = if let Some(place) = places.get(service) {
                 *place
             } else {
@@ -70,7 +67,7 @@ impl Counted {
                 places.insert(service.to_owned(), place);
                 place
             };
-            services.push((nth_of(header.first_id, row.head.id), place));
+            services.push((nth_of(header.first_id, row.id()), place));
             Ok(())
         })?;
         limits.extend(known.max_logs_per_day().map(|limit| (Of::Tenant, limit)));
@@ -209,20 +206,12 @@ fn rejection(of: &Of, limit: u64) -> Rejection {
 fn without(blocks: &[Block], first_id: Uuid, places: &[Option<usize>]) -> Result<Vec<Block>, Corrupt> {
     let mut classes: BTreeMap<&str, rows::Encoder> = BTreeMap::new();
     for_each_row(blocks, |class, row| {
-        let nth = nth_of(first_id, row.head.id) as usize;
+        let nth = nth_of(first_id, row.id()) as usize;
         let Some(place) = places.get(nth).copied().flatten() else { return Ok(()) };
-        let id = nth_id(first_id, place);
-        let damaged = || Corrupt::damaged("row", "it does not begin with its id");
-        let behind =
-            row.line.strip_prefix(ID.as_bytes()).and_then(|line| line.get(36..)).ok_or_else(damaged)?;
-        let written = classes.entry(class).or_default().push_written(|out| {
-            out.extend_from_slice(ID.as_bytes());
-            out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
-            out.extend_from_slice(behind);
-            Some(row.head.timestamp)
-        });
+        let pushed = classes.entry(class).or_default().push_row(row, nth_id(first_id, place));
         // Neither longer nor shorter than it was.
-        matches!(written, Some(Ok(()))).then_some(()).ok_or_else(damaged)
+        let damaged = || Corrupt::damaged("row", "it is not as it was written");
+        matches!(pushed, Some(Ok(()))).then_some(()).ok_or_else(damaged)
     })?;
     let blocks = classes.into_iter().flat_map(|(class, encoder)| {
         encoder.finish().into_iter().map(move |block| (class.to_owned(), block))
@@ -230,18 +219,13 @@ fn without(blocks: &[Block], first_id: Uuid, places: &[Option<usize>]) -> Result
     Ok(blocks.collect())
 }
 
-/// How every row begins.
-const ID: &str = "{\"id\":\"";
-
 fn for_each_row<'a>(
     blocks: &'a [Block],
-    mut work: impl FnMut(&'a str, &Row<'_>) -> Result<(), Corrupt>,
+    mut work: impl FnMut(&'a str, Row<'_>) -> Result<(), Corrupt>,
 ) -> Result<(), Corrupt> {
     for (class, block) in blocks {
-        let text = rows::decode(block.codec, &block.bytes)?;
-        for row in rows::rows(&text) {
-            work(class, &row?)?;
-        }
+        let rows = rows::unpack(block.codec, &block.bytes)?;
+        rows.rows().try_for_each(|row| work(class, row))?;
     }
     Ok(())
 }

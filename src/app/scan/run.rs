@@ -19,7 +19,9 @@ use crate::{
     },
     engine::{
         block::{
-            Block, Opened, Parts, reader,
+            Block, Opened, Parts,
+            packed::Packed,
+            reader,
             rows::{self, Row},
         },
         query::{Asked, Filter, Mask, Order, Query, TimeRange},
@@ -149,7 +151,7 @@ async fn stored(
     let query = Query::new(&filter.expr);
     let words = query.required_words();
     let mut looked_up = Stats::default();
-    let mut offer = |text: &[u8], stats: &mut Stats| offer_rows(text, filter, None, sink, stats);
+    let mut offer = |rows: &Packed, stats: &mut Stats| offer_fresh(rows, filter, sink, stats);
     let fresh = fresh::read(app, tenant, filter.time, scan.copies, stats, &mut offer);
     let needles = needles::look_up(app, tenant, filter.time, &words, &mut looked_up);
     // What moves from the shards into segments meanwhile is in no index, and listed behind both.
@@ -271,6 +273,33 @@ pub(super) async fn look(
         done => return done,
     }
     Ok(Ok(()))
+}
+
+/// Offers the wanted rows of those that are not flushed.
+fn offer_fresh(rows: &Packed, filter: &Filter, sink: &mut dyn Sink, stats: &mut Stats) -> Result<(), Error> {
+    let mut line = Vec::new();
+    for row in rows.rows() {
+        stats.rows_scanned += 1;
+        let time = row.timestamp();
+        if !filter.time.contains(time) {
+            continue;
+        }
+        // Most rows are of no use, and need not be put together for that.
+        let decided = filter.decide(&row.service(), row.level());
+        if decided == Some(false) {
+            continue;
+        }
+        if decided == Some(true) && (sink.is_full(time, time) || sink.skips(time, time)) {
+            stats.rows_matched += 1;
+            continue;
+        }
+        let row = row.read(&mut line);
+        if decided == Some(true) || filter.expr.matches_row(row.line)? {
+            stats.rows_matched += 1;
+            sink.row(&row, None)?;
+        }
+    }
+    Ok(())
 }
 
 /// Offers the wanted rows of some text.

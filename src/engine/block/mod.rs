@@ -14,6 +14,7 @@ pub(in crate::engine) mod gzip;
 mod ints;
 pub mod key;
 mod numbers;
+pub mod packed;
 pub mod parted;
 pub mod reader;
 mod ribbon;

@@ -7,15 +7,18 @@ use uuid::Uuid;
 
 use super::{
     Corrupt, MAX_BLOCK_BYTES, MAX_SEGMENT_BLOCK_ROWS,
-    rows::Row,
-    shred::{self, Kind, Shredded, Shredder, Skeleton, push_json},
+    shred::{self, Kind, Shredded, Shredder, Skeleton, lacks_column, push_json},
     view::Block,
 };
-use crate::engine::record::{model::Level, row, timestamp::Timestamp};
+use crate::engine::record::{
+    model::Level,
+    row::{self, RowHead},
+    timestamp::Timestamp,
+};
 
 /// What is kept of a row beside its columns.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Head {
+pub struct Head {
     pub(super) id: Uuid,
     pub(super) timestamp: Timestamp,
     pub(super) received_at: Timestamp,
@@ -25,10 +28,15 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn of(row: &Row<'_>) -> Self {
-        let (timestamp, received_at) = (row.head.timestamp, row.head.received_at);
-        let (id, level, bytes) = (row.head.id, row.head.level, row.line.len() + 1);
-        Self { id, timestamp, received_at, level, bytes }
+    /// That of a line of so many bytes.
+    pub(super) fn of(head: &RowHead<'_>, length: usize) -> Self {
+        let RowHead { id, timestamp, received_at, level, .. } = *head;
+        Self { id, timestamp, received_at, level, bytes: length + 1 }
+    }
+
+    /// What rows are sorted by.
+    pub(super) fn key(&self) -> (Timestamp, Uuid) {
+        (self.timestamp, self.id)
     }
 }
 
@@ -121,8 +129,7 @@ impl Parted {
                     *count += 1;
                 }
             }
-            let mut bytes = skeleton + 1;
-            row::begin(*id, *timestamp, received_at, |part| bytes += part.len());
+            let bytes = row::begin_len(*timestamp, received_at) + skeleton + 1;
             let (id, timestamp) = (*id, *timestamp);
             parted.heads.push(Head { id, timestamp, received_at, level: Level::Info, bytes });
             parted.shapes.push(number);
@@ -143,7 +150,7 @@ impl Parted {
             }
         }
         if read != leaves {
-            return Err(Corrupt::damaged("shapes", "a row has a column that its block has not"));
+            return Err(lacks_column());
         }
         parted.bytes = parted.heads.iter().map(|head| head.bytes).sum();
         if parted.bytes != max_bytes {
@@ -235,11 +242,11 @@ impl Parted {
 
     /// The time and id of a row.
     pub fn key(&self, row: usize) -> Option<(Timestamp, Uuid)> {
-        self.heads.get(row).map(|head| (head.timestamp, head.id))
+        self.heads.get(row).map(Head::key)
     }
 
     pub fn is_sorted(&self) -> bool {
-        self.heads.is_sorted_by_key(|head| (head.timestamp, head.id))
+        self.heads.is_sorted_by_key(Head::key)
     }
 
     /// Carries rows on from another's `next` one: those up to this time and id for which a block has room. Answers how
@@ -250,7 +257,7 @@ impl Parted {
             let (rows, bytes) = (self.before.0 + self.heads.len(), self.before.1 + self.bytes);
             let has_room =
                 rows < MAX_SEGMENT_BLOCK_ROWS && (rows == 0 || bytes + head.bytes <= MAX_BLOCK_BYTES);
-            if (head.timestamp, head.id) > until || !has_room {
+            if head.key() > until || !has_room {
                 break;
             }
             self.heads.push(*head);
@@ -313,21 +320,17 @@ pub(super) fn lines(shredder: &Shredder, heads: &[Head], rows: &Shredded<'_>) ->
         let Some(skeleton) = skeletons.get(number) else { continue };
         line.clear();
         row::begin(head.id, head.timestamp, head.received_at, |part| line.push_str(part));
-        for (text, column, kind) in &skeleton.parts {
-            line.push_str(text);
-            let column = *column as usize;
-            let value = next.get_mut(column).zip(rows.columns.get(column)).and_then(|(next, (_, values))| {
-                *next += 1;
-                values.get(*next - 1)
-            });
-            let value = value
-                .ok_or_else(|| Corrupt::damaged("shapes", "a row has a column that its block has not"))?;
+        skeleton.write(&mut line, |line, column, kind| {
+            let (next, (_, values)) =
+                next.get_mut(column).zip(rows.columns.get(column)).ok_or_else(lacks_column)?;
+            let value = values.get(*next).ok_or_else(lacks_column)?;
+            *next += 1;
             match kind {
-                Kind::Text => push_json(value, &mut line),
+                Kind::Text => push_json(value, line),
                 Kind::Number | Kind::Raw => line.push_str(value),
             }
-        }
-        line.push_str(&skeleton.end);
+            Ok(())
+        })?;
         line.push('\n');
         lines.extend_from_slice(line.as_bytes());
     }

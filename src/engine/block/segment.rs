@@ -10,9 +10,10 @@ use super::{
     fields::{CountedRow, Fields, Numbered},
     footer::{BlockColumn, BlockMeta, ColumnMeta, Footer, Place},
     gzip::{self, Deflater},
+    packed::{self, Body},
     parted::{self, Head, Parted},
     ribbon,
-    rows::Row,
+    rows::{self, Row},
     shred::{Kind, Shredded, Shredder},
     summary::{self, Rollup, Summary},
     view::Block,
@@ -58,9 +59,53 @@ impl Segment {
     }
 }
 
+/// A row that can be written to a segment.
+pub trait Writable<'a> {
+    fn head(&self) -> Head;
+    fn body(&self) -> Body<'a>;
+    /// With its JSON, which may be written to the buffer.
+    fn read<'b>(&self, buffer: &'b mut Vec<u8>) -> Row<'b>
+    where
+        'a: 'b;
+}
+
+impl<'a> Writable<'a> for Row<'a> {
+    fn head(&self) -> Head {
+        Head::of(&self.head, self.line.len())
+    }
+
+    fn body(&self) -> Body<'a> {
+        Body::Line(self.line)
+    }
+
+    fn read<'b>(&self, _: &'b mut Vec<u8>) -> Row<'b>
+    where
+        'a: 'b,
+    {
+        self.clone()
+    }
+}
+
+impl<'a> Writable<'a> for packed::Row<'a> {
+    fn head(&self) -> Head {
+        packed::Row::head(self)
+    }
+
+    fn body(&self) -> Body<'a> {
+        packed::Row::body(self)
+    }
+
+    fn read<'b>(&self, buffer: &'b mut Vec<u8>) -> Row<'b>
+    where
+        'a: 'b,
+    {
+        packed::Row::read(self, buffer)
+    }
+}
+
 /// Writes the rows as one segment, sorted by time and then id. `None` when there are no rows.
-pub fn write(id: SegmentId, mut rows: Vec<Row<'_>>) -> Result<Option<Segment>, Corrupt> {
-    rows.sort_by_key(|row| (row.head.timestamp, row.head.id));
+pub fn write<'a>(id: SegmentId, mut rows: Vec<impl Writable<'a>>) -> Result<Option<Segment>, Corrupt> {
+    rows.sort_by_key(|row| row.head().key());
     let mut writer = Writer::new(id);
     let mut rest = rows.as_slice();
     while !rest.is_empty() {
@@ -72,13 +117,14 @@ pub fn write(id: SegmentId, mut rows: Vec<Row<'_>>) -> Result<Option<Segment>, C
 }
 
 /// How many of the rows go into the next block; at least one.
-pub fn block_len(rows: &[Row<'_>]) -> usize {
+pub fn block_len<'a>(rows: &[impl Writable<'a>]) -> usize {
     let mut bytes = 0;
-    let fits = |row: &&Row<'_>| {
-        bytes += row.line.len() + 1;
+    let sizes = rows.iter().take(MAX_SEGMENT_BLOCK_ROWS).map(|row| row.head().bytes);
+    let fits = |size: &usize| {
+        bytes += size;
         bytes <= MAX_BLOCK_BYTES
     };
-    rows.iter().take(MAX_SEGMENT_BLOCK_ROWS).take_while(fits).count().max(1)
+    sizes.take_while(fits).count().max(1)
 }
 
 /// Writes a segment block by block. It holds what it has written, packed, and one block's columns.
@@ -148,20 +194,26 @@ impl Writer {
     }
 
     /// Adds a block of at most `block_len` rows, sorted by time and id; blocks come in that order too.
-    pub fn push(&mut self, rows: &[Row<'_>]) -> Result<(), Corrupt> {
-        let heads: Vec<Head> = rows.iter().map(Head::of).collect();
+    pub fn push<'a>(&mut self, rows: &[impl Writable<'a>]) -> Result<(), Corrupt> {
+        let heads: Vec<Head> = rows.iter().map(Writable::head).collect();
         let Some(mut meta) = self.begin(&heads)? else { return Ok(()) };
-        let shredded = self.shredder.shred(rows.iter().map(|row| row.line));
-        let written = if let Ok(shredded) = &shredded {
-            self.write_columns(&heads, shredded, &mut meta)
-        } else {
-            // What is not JSON as it is stored, or has more shapes than a footer can take.
-            count_rows(&mut self.footer, rows);
-            self.facts_weight = self.footer.facts.make_room();
-            false
-        };
-        if !written {
-            self.write_rows(rows.iter().map(|row| row.line))?;
+        let shredded = self.shredder.shred(rows.iter().map(Writable::body));
+        // What is not JSON as it is stored, or has more shapes than a footer can take, is counted row by row.
+        let is_counted = shredded.is_ok();
+        if !shredded.is_ok_and(|shredded| self.write_columns(&heads, &shredded, &mut meta)) {
+            let (mut lines, mut buffer) = (Vec::new(), Vec::new());
+            for row in rows {
+                let row = row.read(&mut buffer);
+                lines.extend_from_slice(row.line);
+                lines.push(b'\n');
+                if !is_counted {
+                    count_row(&mut self.footer, &row);
+                }
+            }
+            if !is_counted {
+                self.facts_weight = self.footer.facts.make_room();
+            }
+            self.write_rows(&lines)?;
         }
         self.end(meta);
         Ok(())
@@ -178,12 +230,7 @@ impl Writer {
         let Some(mut meta) = self.begin(heads)? else { return Ok(()) };
         if !self.write_columns(heads, &shredded, &mut meta) {
             let lines = parted::lines(&self.shredder, heads, &shredded)?;
-            self.write_rows(
-                lines
-                    .split_inclusive(|byte| *byte == b'\n')
-                    .filter_map(<[u8]>::split_last)
-                    .map(|(_, line)| line),
-            )?;
+            self.write_rows(&lines)?;
         }
         self.end(meta);
         Ok(())
@@ -302,19 +349,16 @@ impl Writer {
     }
 
     /// Writes a block as version 1 did: as lines.
-    fn write_rows<'l>(&mut self, lines: impl Iterator<Item = &'l [u8]>) -> Result<(), Corrupt> {
-        let mut text = Vec::new();
-        for line in lines {
-            text.extend_from_slice(line);
-            text.push(b'\n');
-            if let Some(words) = &mut self.words {
+    fn write_rows(&mut self, lines: &[u8]) -> Result<(), Corrupt> {
+        if lines.len() > MAX_INFLATED_BYTES {
+            return Err(Corrupt::damaged("row", "it is longer than a reader takes"));
+        }
+        if let Some(words) = &mut self.words {
+            for line in rows::lines(lines) {
                 chunks::row_words(line, words);
             }
         }
-        if text.len() > MAX_INFLATED_BYTES {
-            return Err(Corrupt::damaged("row", "it is longer than a reader takes"));
-        }
-        self.chunk(&text);
+        self.chunk(lines);
         Ok(())
     }
 
@@ -374,18 +418,16 @@ impl Writer {
     }
 }
 
-/// Counts rows each for itself.
-fn count_rows(footer: &mut Footer, rows: &[Row<'_>]) {
-    for row in rows {
-        let (Row { head, line }, weight) = (row, row.weight());
-        let (service, level, time) = (&*head.service, head.level, head.timestamp);
-        summary::count(&mut footer.services, service, level, time, line.len() as u64 + 1, weight);
-        footer.rollup.count(service, level, time, weight);
-        footer.facts.count_row(row);
-    }
+/// Counts a row by itself.
+fn count_row(footer: &mut Footer, row: &Row<'_>) {
+    let (Row { head, line }, weight) = (row, row.weight());
+    let (service, level, time) = (&*head.service, head.level, head.timestamp);
+    summary::count(&mut footer.services, service, level, time, line.len() as u64 + 1, weight);
+    footer.rollup.count(service, level, time, weight);
+    footer.facts.count_row(row);
 }
 
-/// The same of rows that were taken apart.
+/// Counts rows that were taken apart.
 fn count_columns(footer: &mut Footer, heads: &[Head], fields: &Fields<'_, '_>, facts_weight: &mut usize) {
     let weights = fields.first(&[&["sample_rate"]]).into_iter();
     let weights = weights.map(|rate| rate.map_or(1, row::weight_of).into());

@@ -5,11 +5,18 @@ mod json;
 
 use std::{borrow::Cow, collections::HashMap};
 
-use json::{Json, Text};
+use json::Json;
+pub(super) use json::Text;
 use serde::{Deserialize, Serialize};
 
-use super::Corrupt;
-use crate::engine::record::quote::special;
+use super::{
+    Corrupt,
+    packed::{Body, Row},
+};
+use crate::engine::record::{
+    field::{Field, Form},
+    quote::special,
+};
 
 /// Leaves of a row at the most (200 of metadata, and the fields), and columns of a segment: a row that is beyond
 /// keeps its metadata as one column of JSON.
@@ -62,6 +69,8 @@ struct Node {
 #[derive(Clone, Debug)]
 pub(super) struct Shredder {
     nodes: Vec<Node>,
+    /// Those of the fields of a row that have come as values.
+    of_fields: [Option<usize>; Field::ALL.len()],
     pass: u64,
     /// Columns of all shapes, and bytes of all columns' paths.
     in_shapes: usize,
@@ -90,8 +99,8 @@ struct Leaf<'a> {
 impl Default for Shredder {
     fn default() -> Self {
         let nodes = vec![Node::default()];
-        let (columns, shapes, known_shapes) = Default::default();
-        Self { nodes, pass: 0, in_shapes: 0, path_bytes: 0, columns, shapes, known_shapes }
+        let (of_fields, columns, shapes, known_shapes) = Default::default();
+        Self { nodes, of_fields, pass: 0, in_shapes: 0, path_bytes: 0, columns, shapes, known_shapes }
     }
 }
 
@@ -100,17 +109,16 @@ impl Shredder {
     /// would not, or too many shapes.
     pub(super) fn shred<'a>(
         &mut self,
-        rows: impl Iterator<Item = &'a [u8]>,
+        rows: impl Iterator<Item = Body<'a>>,
     ) -> Result<Shredded<'a>, Corrupt> {
         let mut shredded = Shredded::default();
         let mut leaves = Vec::new();
         let mut shape = Vec::new();
         let mut last: Option<u32> = None;
-        for (nth, line) in (0_u32..).zip(rows) {
-            let text = str::from_utf8(line).map_err(|e| Corrupt::damaged("row", e))?;
-            match self.leaves(text, false, &mut leaves) {
+        for (nth, body) in (0_u32..).zip(rows) {
+            match self.leaves(body, false, &mut leaves) {
                 Ok(()) if self.fits(&leaves) => {}
-                Ok(()) | Err(Stop::TooMany) => self.leaves(text, true, &mut leaves).map_err(Stop::corrupt)?,
+                Ok(()) | Err(Stop::TooMany) => self.leaves(body, true, &mut leaves).map_err(Stop::corrupt)?,
                 Err(stop) => return Err(stop.corrupt()),
             }
             shape.clear();
@@ -226,11 +234,51 @@ impl Shredder {
         path
     }
 
-    fn leaves<'a>(&mut self, text: &'a str, fold: bool, leaves: &mut Vec<Leaf<'a>>) -> Result<(), Stop> {
+    fn leaves<'a>(&mut self, body: Body<'a>, fold: bool, leaves: &mut Vec<Leaf<'a>>) -> Result<(), Stop> {
         leaves.clear();
         self.pass += 1;
+        match body {
+            Body::Line(line) => {
+                let text = str::from_utf8(line).map_err(|e| Stop::NoJson { at: e.valid_up_to() })?;
+                self.whole_object(text, 0, 0, fold, leaves)
+            }
+            Body::Values(row) => self.values(row, fold, leaves),
+        }
+    }
+
+    fn values<'a>(&mut self, row: Row<'a>, fold: bool, leaves: &mut Vec<Leaf<'a>>) -> Result<(), Stop> {
+        for (field, value) in row.values() {
+            let node = match self.of_fields.get(field as usize).copied().flatten() {
+                Some(node) => node,
+                None => self.below(0, field.name())?,
+            };
+            if let Some(slot) = self.of_fields.get_mut(field as usize) {
+                *slot = Some(node);
+            }
+            let (kind, text) = match field.form() {
+                Form::Object if !fold => {
+                    self.whole_object(value.raw, node, 1, fold, leaves)?;
+                    continue;
+                }
+                Form::Text => (Kind::Text, value.unescaped().ok_or(Stop::Differs)?),
+                Form::Number => (Kind::Number, Cow::Borrowed(value.raw)),
+                Form::Array | Form::Object => (Kind::Raw, Cow::Borrowed(value.raw)),
+            };
+            leaves.push(Leaf { node, kind, text });
+        }
+        if leaves.len() > MAX_LEAVES && !fold { Err(Stop::TooMany) } else { Ok(()) }
+    }
+
+    fn whole_object<'a>(
+        &mut self,
+        text: &'a str,
+        node: usize,
+        depth: usize,
+        fold: bool,
+        leaves: &mut Vec<Leaf<'a>>,
+    ) -> Result<(), Stop> {
         let mut json = Json { text, at: 0 };
-        self.object(&mut json, 0, 0, fold, leaves)?;
+        self.object(&mut json, node, depth, fold, leaves)?;
         if json.at == text.len() { Ok(()) } else { Err(Stop::NoJson { at: json.at }) }
     }
 
@@ -339,8 +387,8 @@ impl Stop {
 /// How the rows of a shape are written: text, then the value of a column, and so on.
 #[derive(Debug)]
 pub(super) struct Skeleton {
-    pub(super) parts: Vec<(String, u32, Kind)>,
-    pub(super) end: String,
+    parts: Vec<(String, u32, Kind)>,
+    end: String,
     pub(super) bytes: usize,
 }
 
@@ -380,6 +428,25 @@ impl Skeleton {
         let end = "}".repeat(open.len() + 1);
         Ok(Self { parts, bytes: bytes + end.len(), end })
     }
+
+    /// Appends what follows a row's head; `push` appends the value of a column to the line.
+    pub(super) fn write(
+        &self,
+        line: &mut String,
+        mut push: impl FnMut(&mut String, usize, Kind) -> Result<(), Corrupt>,
+    ) -> Result<(), Corrupt> {
+        for (text, column, kind) in &self.parts {
+            line.push_str(text);
+            push(line, *column as usize, *kind)?;
+        }
+        line.push_str(&self.end);
+        Ok(())
+    }
+}
+
+/// A row whose shape names a column that its block does not have.
+pub(super) fn lacks_column() -> Corrupt {
+    Corrupt::damaged("shapes", "a row has a column that its block has not")
 }
 
 /// Appends a text as JSON.

@@ -22,7 +22,7 @@ use super::{
     footer::check,
     gzip::{self, Inflater},
     ribbon,
-    shred::Skeleton,
+    shred::{Skeleton, lacks_column},
     template::Template,
     weights,
 };
@@ -351,18 +351,12 @@ impl<'a> Block<'a> {
             };
             line.clear();
             row::begin(*id, *time, received, |part| line.push_str(part));
-            for (text, column, kind) in &skeleton.parts {
-                let Some(Some((values, next))) = columns.get_mut(*column as usize) else {
-                    return Err(Corrupt::damaged("shapes", "a row has a column that its block has not"));
-                };
-                line.push_str(text);
+            skeleton.write(&mut line, |line, column, kind| {
+                let Some(Some((values, next))) = columns.get_mut(column) else { return Err(lacks_column()) };
                 let entry = values.entry_of(*row, next);
-                values.push_json(*kind, entry, &mut value, &mut line)?;
-                if of_skeletons.max(of_lines + line.len()) > max_bytes {
-                    return Err(too_long());
-                }
-            }
-            line.push_str(&skeleton.end);
+                values.push_json(kind, entry, &mut value, line)?;
+                if of_skeletons.max(of_lines + line.len()) > max_bytes { Err(too_long()) } else { Ok(()) }
+            })?;
             of_lines += line.len() + 1;
             each(*row, *time, *id, &line);
         }

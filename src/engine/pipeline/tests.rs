@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::engine::{
+    block::rows::{self, Encoder},
     record::{
         model::SourceType,
         normalise::{Context, RawRecord, normalise},
@@ -52,18 +53,24 @@ const PLAINLY: Options<'static> = Options { client: None, redact: true };
 fn is_plain(pipeline: &Pipeline, json: &str, options: Options<'_>) -> bool {
     let Some(plain) = Plain::read(json.as_bytes()) else { return false };
     let Some(way) = pipeline.plain(&plain, options) else { return false };
-    let mut row = Vec::new();
+    let mut rows = Encoder::default();
     let mut written = None;
     let message = plain.text("message").filter(|_| pipeline.steps.patterns);
     let pattern = message.map(|message| pattern_of(&message));
     let added = Additions { pattern, ..way.additions() };
-    context(pipeline, |context| written = plain.write(Uuid::from_u128(7), context, &added, &mut row));
+    context(pipeline, |context| {
+        written = rows.push_values(Uuid::from_u128(7), NOW, |row| plain.write(context, &added, row));
+    });
     if written.is_none() {
         return false;
     }
+    let [block] = &rows.finish()[..] else { panic!("one block") };
+    let packed = rows::unpack(block.codec, &block.bytes).unwrap();
+    let mut buffer = Vec::new();
+    let row = packed.rows().next().unwrap().read(&mut buffer).line;
     let (record, passed) = passed(pipeline, json, options);
-    assert_eq!(serde_json::from_slice::<Value>(&row).unwrap(), record, "{json}");
-    assert_eq!(str::from_utf8(&row).unwrap(), record.to_string(), "{json}");
+    assert_eq!(serde_json::from_slice::<Value>(row).unwrap(), record, "{json}");
+    assert_eq!(str::from_utf8(row).unwrap(), record.to_string(), "{json}");
     assert_eq!((way.class, passed.dropped), (passed.class, false), "{json}");
     assert!(passed.fired.is_empty() && passed.redactions.is_empty(), "{json}: {passed:?}");
     true

@@ -3,6 +3,7 @@
 //! The floor of the engine: it knows no wire format, no storage and no query. Invariant: a `Record`
 //! that exists has passed `normalise`, so its service, level and timestamp are valid everywhere else.
 
+pub mod field;
 pub mod model;
 pub mod normalise;
 pub mod plain;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::timestamp::Timestamp;
+use super::{field::NAMES, timestamp::Timestamp};
 use crate::engine::pattern::PatternId;
 
 /// One log, as it is stored and as it is answered.
@@ -30,35 +30,7 @@ pub struct Record {
 
 impl Record {
     /// The names of all that is stored of one, in that order.
-    pub const FIELDS: [&str; 27] = [
-        "id",
-        "timestamp",
-        "received_at",
-        "service",
-        "level",
-        "message",
-        "environment",
-        "component",
-        "endpoint",
-        "method",
-        "category",
-        "source_type",
-        "correlation_id",
-        "trace_id",
-        "span_id",
-        "user_id",
-        "error_type",
-        "stack_trace",
-        "logger",
-        "thread",
-        "status",
-        "duration_ms",
-        "host",
-        "pattern_id",
-        "sample_rate",
-        "tags",
-        "metadata",
-    ];
+    pub const FIELDS: [&str; NAMES.len()] = NAMES;
 }
 
 /// The well-known optional fields, then everything else under `metadata`.
@@ -145,6 +117,15 @@ pub enum SourceType {
     #[default]
     Http,
     Tail,
+}
+
+impl SourceType {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tail => "tail",
+        }
+    }
 }
 
 /// An HTTP status code or an outcome by name.

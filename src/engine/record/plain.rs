@@ -1,20 +1,18 @@
 //! The quick way from a record's JSON to its stored row, for records that need nothing but to be put in
 //! order: no tree is made of them.
 //!
-//! Invariant: what it writes is byte for byte what `normalise` and `Record`'s serialisation would; where that
+//! Invariant: the row is byte for byte what `normalise` and `Record`'s serialisation would write; where that
 //! is not plain to see it reads nothing, and the record goes the long way. It refuses no record.
 
 mod scan;
 
 use std::borrow::Cow;
 
-use uuid::Uuid;
-
 use self::scan::{Quoted, Scan};
 use super::{
-    model::{Level, SourceType},
+    field::{Field, Values},
+    model::Level,
     normalise::{self, Context, MAX_RECORD_BYTES},
-    row::begin,
     timestamp::Timestamp,
     vocabulary::{self, Slot},
 };
@@ -57,24 +55,23 @@ pub struct Additions<'a> {
 pub const PATH: &str = "path";
 pub const CLIENT: &str = "client";
 
-/// Fields that are copied, in the order in which they are stored, and what stands before the value of each; `source_type` and
-/// the numbers come between.
-const TEXTS: [(Slot, &str); 15] = [
-    (Slot::Message, ",\"message\":"),
-    (Slot::Environment, ",\"environment\":"),
-    (Slot::Component, ",\"component\":"),
-    (Slot::Endpoint, ",\"endpoint\":"),
-    (Slot::Method, ",\"method\":"),
-    (Slot::Category, ",\"category\":"),
-    (Slot::CorrelationId, ",\"correlation_id\":"),
-    (Slot::TraceId, ",\"trace_id\":"),
-    (Slot::SpanId, ",\"span_id\":"),
-    (Slot::UserId, ",\"user_id\":"),
-    (Slot::ErrorType, ",\"error_type\":"),
-    (Slot::StackTrace, ",\"stack_trace\":"),
-    (Slot::Logger, ",\"logger\":"),
-    (Slot::Thread, ",\"thread\":"),
-    (Slot::Host, ",\"host\":"),
+/// Fields that are copied, in the order in which they are stored; `source_type` and the numbers come between.
+const TEXTS: [Field; 15] = [
+    Field::Message,
+    Field::Environment,
+    Field::Component,
+    Field::Endpoint,
+    Field::Method,
+    Field::Category,
+    Field::CorrelationId,
+    Field::TraceId,
+    Field::SpanId,
+    Field::UserId,
+    Field::ErrorType,
+    Field::StackTrace,
+    Field::Logger,
+    Field::Thread,
+    Field::Host,
 ];
 
 /// Where `source_type` is stored, and `status` and `duration_ms`: before the text of this number.
@@ -189,7 +186,7 @@ impl<'a> Plain<'a> {
 
     /// A text as it was meant, under the name it is stored with.
     pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        let nth = TEXTS.iter().position(|(slot, _)| slot.stored() == name)?;
+        let nth = TEXTS.iter().position(|field| field.name() == name)?;
         let quoted = (*self.texts.get(nth)?)?;
         match quoted.plain() {
             Some(text) => Some(Cow::Borrowed(text)),
@@ -197,14 +194,13 @@ impl<'a> Plain<'a> {
         }
     }
 
-    /// Appends the row as it is stored and answers its time; `None`, and nothing appended, when its time is
-    /// not one that is taken, or when there is no place for what is added.
+    /// Hands over the values of the row as it is stored and answers its time; `None`, and nothing handed over, when
+    /// its time is not one that is taken, or when there is no place for what is added.
     pub fn write(
         &self,
-        id: Uuid,
         ctx: &Context<'_>,
         added: &Additions<'_>,
-        row: &mut Vec<u8>,
+        row: &mut impl Values,
     ) -> Option<Timestamp> {
         if self.takes_added && (added.endpoint.is_some() || added.client.is_some()) {
             return None;
@@ -213,37 +209,33 @@ impl<'a> Plain<'a> {
         if self.timestamp.is_some() && !normalise::is_time_taken(timestamp, self.service, ctx) {
             return None;
         }
-        begin(id, timestamp, ctx.received_at, |part| row.extend_from_slice(part.as_bytes()));
-        let level = self.level.or(added.level).unwrap_or(Level::Info);
-        for part in [",\"service\":\"", self.service, "\",\"level\":\"", level.as_str(), "\""] {
-            row.extend_from_slice(part.as_bytes());
-        }
-        for (nth, ((slot, name), value)) in TEXTS.iter().zip(self.texts).enumerate() {
+        put_plain(row, Field::Service, self.service);
+        put_plain(row, Field::Level, self.level.or(added.level).unwrap_or(Level::Info).as_str());
+        for (nth, (field, value)) in TEXTS.into_iter().zip(self.texts).enumerate() {
             if nth == SOURCE_BEFORE {
-                put(row, "source_type", source(ctx.source));
+                put_plain(row, Field::SourceType, ctx.source.as_str());
             }
             if nth == NUMBERS_BEFORE {
-                put_some(row, "status", self.status);
-                put_some(row, "duration_ms", self.duration);
-                if self.duration.is_some_and(|duration| !duration.contains('.')) {
-                    row.extend_from_slice(b".0");
+                if let Some(status) = self.status {
+                    put_plain(row, Field::Status, status);
+                }
+                if let Some(duration) = self.duration {
+                    let fraction = if duration.contains('.') { "" } else { ".0" };
+                    row.put(Field::DurationMs, &[duration, fraction]);
                 }
             }
-            match (slot, added.endpoint, added.category) {
-                (Slot::Endpoint, Some(endpoint), _) => put_plain(row, "endpoint", endpoint),
-                (Slot::Category, _, Some(category)) if value.is_none() => {
-                    put_plain(row, "category", category);
-                }
+            match (field, added.endpoint, added.category) {
+                (Field::Endpoint, Some(endpoint), _) => put_plain(row, field, endpoint),
+                (Field::Category, _, Some(category)) if value.is_none() => put_plain(row, field, category),
                 _ => {
                     if let Some(value) = value {
-                        row.extend_from_slice(name.as_bytes());
-                        row.extend_from_slice(value.text.as_bytes());
+                        row.put(field, &[value.inner()]);
                     }
                 }
             }
         }
         if let Some(pattern) = added.pattern {
-            put_plain(row, "pattern_id", pattern.write(&mut [0; 16]));
+            put_plain(row, Field::PatternId, pattern.write(&mut [0; 16]));
         }
         let mut metadata = Cow::Borrowed(&*self.metadata);
         let path = added.endpoint.and_then(|_| self.texts.get(Slot::Endpoint as usize).copied().flatten());
@@ -254,43 +246,19 @@ impl<'a> Plain<'a> {
                 metadata.to_mut().push_str(value);
             }
         }
-        for (name, text, [open, close]) in
-            [("tags", &*self.tags, ["[", "]"]), ("metadata", &*metadata, ["{", "}"])]
+        for (field, text, [open, close]) in
+            [(Field::Tags, &*self.tags, ["[", "]"]), (Field::Metadata, &*metadata, ["{", "}"])]
         {
             if !text.is_empty() {
-                put(row, name, open);
-                row.extend_from_slice(text.as_bytes());
-                row.extend_from_slice(close.as_bytes());
+                row.put(field, &[open, text, close]);
             }
         }
-        row.push(b'}');
         Some(timestamp)
     }
 }
 
-fn put_some(row: &mut Vec<u8>, name: &str, value: Option<&str>) {
-    if let Some(value) = value {
-        put(row, name, value);
-    }
-}
-
-fn put_plain(row: &mut Vec<u8>, name: &str, value: &str) {
-    put(row, name, "\"");
-    row.extend_from_slice(value.as_bytes());
-    row.push(b'"');
-}
-
-fn put(row: &mut Vec<u8>, name: &str, value: &str) {
-    for part in [",\"", name, "\":", value] {
-        row.extend_from_slice(part.as_bytes());
-    }
-}
-
-const fn source(source: SourceType) -> &'static str {
-    match source {
-        SourceType::Http => "\"http\"",
-        SourceType::Tail => "\"tail\"",
-    }
+fn put_plain(row: &mut impl Values, field: Field, value: &str) {
+    row.put(field, &[value]);
 }
 
 fn push_name(to: &mut String, name: &str) {

@@ -79,6 +79,22 @@ pub fn begin(id: Uuid, timestamp: Timestamp, received_at: Timestamp, mut push: i
     }
 }
 
+/// How many bytes that is.
+pub fn begin_len(timestamp: Timestamp, received_at: Timestamp) -> usize {
+    const AROUND: usize = "{\"id\":\"\",\"timestamp\":\"\",\"received_at\":\"\"".len() + 36;
+    AROUND + timestamp.text_len() + received_at.text_len()
+}
+
+/// Writes a row under another id; `None` for what does not begin as a row does.
+pub fn with_id(line: &[u8], id: Uuid, to: &mut Vec<u8>) -> Option<()> {
+    const ID: &[u8] = b"{\"id\":\"";
+    let behind = line.strip_prefix(ID)?.get(36..)?;
+    to.extend_from_slice(ID);
+    to.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    to.extend_from_slice(behind);
+    Some(())
+}
+
 static SAMPLE_RATE: LazyLock<memmem::Finder<'static>> =
     LazyLock::new(|| memmem::Finder::new(b"\"sample_rate\""));
 

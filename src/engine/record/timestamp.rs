@@ -102,12 +102,7 @@ impl Timestamp {
         let (seconds, fraction) = (narrow(of_day / SECOND_NS), narrow(of_day % SECOND_NS));
         let (year, month, day) = civil_from_days(narrow(days));
         let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        let length = match fraction {
-            0 => 20,
-            ms if ms % 1_000_000 == 0 => 24,
-            us if us % 1_000 == 0 => 27,
-            _ => 30,
-        };
+        let length = text_len(fraction);
         let end_or = |at: usize, byte: u8| if length == at { b'Z' } else { byte };
         let ([y0, y1], [y2, y3]) = (two(year / 100), two(year % 100));
         let ([m0, m1], [d0, d1]) = (two(month), two(day));
@@ -123,6 +118,21 @@ impl Timestamp {
         ];
         *buffer = text;
         buffer.get(..length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
+    /// How many bytes it has as text.
+    pub(super) fn text_len(self) -> usize {
+        text_len(u32::try_from(self.0 % SECOND_NS).unwrap_or_default())
+    }
+}
+
+/// Bytes of a time with such a fraction of a second, in nanoseconds.
+const fn text_len(fraction: u32) -> usize {
+    match fraction {
+        0 => 20,
+        ms if ms % 1_000_000 == 0 => 24,
+        us if us % 1_000 == 0 => 27,
+        _ => 30,
     }
 }
 

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use super::field::Field;
+
 /// What the spellings lead to; each slot is read by one line of `normalise`. Texts come first, in the order in
 /// which they are stored: `plain` counts on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,32 +39,40 @@ pub(super) enum Slot {
 const SLOTS: usize = Slot::Metadata as usize + 1;
 
 impl Slot {
+    /// The field of a row that it becomes; a timestamp is none.
+    pub(super) const fn field(self) -> Option<Field> {
+        Some(match self {
+            Self::Timestamp => return None,
+            Self::Service => Field::Service,
+            Self::Component => Field::Component,
+            Self::Message => Field::Message,
+            Self::Level => Field::Level,
+            Self::Environment => Field::Environment,
+            Self::Endpoint => Field::Endpoint,
+            Self::Method => Field::Method,
+            Self::Category => Field::Category,
+            Self::CorrelationId => Field::CorrelationId,
+            Self::TraceId => Field::TraceId,
+            Self::SpanId => Field::SpanId,
+            Self::UserId => Field::UserId,
+            Self::ErrorType => Field::ErrorType,
+            Self::StackTrace => Field::StackTrace,
+            Self::Logger => Field::Logger,
+            Self::Thread => Field::Thread,
+            Self::Status => Field::Status,
+            Self::Duration => Field::DurationMs,
+            Self::Host => Field::Host,
+            Self::SampleRate => Field::SampleRate,
+            Self::Tags => Field::Tags,
+            Self::Metadata => Field::Metadata,
+        })
+    }
+
     /// The name under which a record is stored with it.
     pub(super) const fn stored(self) -> &'static str {
-        match self {
-            Self::Service => "service",
-            Self::Component => "component",
-            Self::Message => "message",
-            Self::Level => "level",
-            Self::Timestamp => "timestamp",
-            Self::Environment => "environment",
-            Self::Endpoint => "endpoint",
-            Self::Method => "method",
-            Self::Category => "category",
-            Self::CorrelationId => "correlation_id",
-            Self::TraceId => "trace_id",
-            Self::SpanId => "span_id",
-            Self::UserId => "user_id",
-            Self::ErrorType => "error_type",
-            Self::StackTrace => "stack_trace",
-            Self::Logger => "logger",
-            Self::Thread => "thread",
-            Self::Status => "status",
-            Self::Duration => "duration_ms",
-            Self::Host => "host",
-            Self::SampleRate => "sample_rate",
-            Self::Tags => "tags",
-            Self::Metadata => "metadata",
+        match self.field() {
+            Some(field) => field.name(),
+            None => "timestamp",
         }
     }
 }

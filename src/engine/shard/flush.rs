@@ -10,8 +10,8 @@ use super::{
 use crate::engine::{
     block::{
         Corrupt, Segment, SegmentId,
-        rows::{self, Row},
-        segment, summary,
+        packed::{Packed, Row},
+        rows, segment, summary,
     },
     pattern::Miners,
 };
@@ -19,7 +19,7 @@ use crate::engine::{
 /// Flush when the log holds so many bytes: what a reader is answered at the most.
 pub const FLUSH_BYTES: u64 = 8 << 20;
 
-/// Flush when its blocks inflate to so much: the flush holds them all, in an isolate of 128 MB.
+/// Flush when its rows are so much as lines: the flush holds them all, in an isolate of 128 MB.
 pub const FLUSH_RAW_BYTES: u64 = 16 << 20;
 
 /// Flush when its oldest log has waited so long.
@@ -55,33 +55,21 @@ pub struct Flush {
 pub fn segments(tenant: &str, shard: u32, commits: &[Commit], miners: &mut Miners) -> Result<Flush, Corrupt> {
     let mut flush = Flush::default();
     let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(flush) };
-    let mut decoded = Vec::new();
+    let mut read: Vec<(String, Packed)> = Vec::new();
     for commit in commits {
         for bytes in commit.appends() {
             let bytes = bytes?;
-            match texts(bytes) {
-                Ok(texts) => decoded.push((bytes, texts)),
+            match blocks(bytes) {
+                Ok(blocks) => read.extend(blocks),
                 Err(corrupt) => flush.damaged.push((bytes.to_vec(), corrupt)),
             }
         }
     }
-    let mut all: Vec<&mut Vec<u8>> =
-        decoded.iter_mut().flat_map(|(_, texts)| texts.iter_mut().map(|(_, text)| text)).collect();
+    let mut all: Vec<&mut Packed> = read.iter_mut().map(|(_, block)| block).collect();
     flush.mined = mine::mine(&mut all, miners);
     let mut classes: BTreeMap<&str, Vec<Row<'_>>> = BTreeMap::new();
-    for (bytes, texts) in &decoded {
-        let rows = texts.iter().map(|(class, text)| {
-            let rows = rows::rows(text).collect::<Result<Vec<_>, _>>()?;
-            Ok((class.as_str(), rows))
-        });
-        match rows.collect::<Result<Vec<_>, _>>() {
-            Ok(rows) => {
-                for (class, rows) in rows {
-                    classes.entry(class).or_default().extend(rows);
-                }
-            }
-            Err(corrupt) => flush.damaged.push((bytes.to_vec(), corrupt)),
-        }
+    for (class, block) in &read {
+        classes.entry(class).or_default().extend(block.rows());
     }
     for (class, rows) in classes {
         for (part, rows) in (0_u32..).zip(cut(rows)) {
@@ -101,13 +89,10 @@ pub fn segments(tenant: &str, shard: u32, commits: &[Commit], miners: &mut Miner
     Ok(flush)
 }
 
-/// The texts of an append's blocks with their classes.
-fn texts(append: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Corrupt> {
+/// An append's blocks with their classes.
+fn blocks(append: &[u8]) -> Result<Vec<(String, Packed)>, Corrupt> {
     let append = Append::parse(append)?;
-    let read = append
-        .blocks()
-        .map(|(head, bytes)| Ok((head.class.clone(), rows::decode(head.codec, bytes)?.into_owned())));
-    read.collect()
+    append.blocks().map(|(head, bytes)| Ok((head.class.clone(), rows::unpack(head.codec, bytes)?))).collect()
 }
 
 /// Cuts rows into parts that each have few enough services and minutes.
@@ -115,18 +100,18 @@ fn cut(mut rows: Vec<Row<'_>>) -> Vec<Vec<Row<'_>>> {
     if are_few(&rows) {
         return vec![rows];
     }
-    rows.sort_by(|a, b| (&a.head.service, a.head.timestamp).cmp(&(&b.head.service, b.head.timestamp)));
+    rows.sort_by_cached_key(|row| (row.service(), row.timestamp()));
     let mut parts: Vec<Vec<Row<'_>>> = Vec::new();
     let (mut services, mut minutes) = (0, 0);
     let mut last: Option<(Cow<'_, str>, u32)> = None;
     let mut is_sampled = false;
     for row in rows {
-        let minute = summary::minute(row.head.timestamp);
-        let new_service = last.as_ref().is_none_or(|(service, _)| *service != row.head.service);
+        let (service, minute) = (row.service(), summary::minute(row.timestamp()));
+        let new_service = last.as_ref().is_none_or(|(last, _)| *last != service);
         if new_service || last.as_ref().is_none_or(|(_, last)| *last != minute) {
             services += usize::from(new_service);
             minutes += 1;
-            last = Some((row.head.service.clone(), minute));
+            last = Some((service, minute));
             is_sampled = false;
         }
         if !is_sampled && row.weight() > 1 {
@@ -146,13 +131,13 @@ fn cut(mut rows: Vec<Row<'_>>) -> Vec<Vec<Row<'_>>> {
 
 /// Whether there are surely no more services and minutes than a part may have.
 fn are_few(rows: &[Row<'_>]) -> bool {
-    let mut services: Vec<&str> = Vec::new();
+    let mut services: Vec<Cow<'_, str>> = Vec::new();
     let (mut first, mut last) = (u32::MAX, 0);
     for row in rows {
-        let minute = summary::minute(row.head.timestamp);
+        let (service, minute) = (row.service(), summary::minute(row.timestamp()));
         (first, last) = (first.min(minute), last.max(minute));
-        if !services.iter().any(|service| *service == row.head.service) {
-            services.push(&row.head.service);
+        if !services.contains(&service) {
+            services.push(service);
         }
         if services.len() > FEW_SERVICES {
             return false;
@@ -164,29 +149,46 @@ fn are_few(rows: &[Row<'_>]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::engine::record::{model::Level, row::RowHead, timestamp::Timestamp};
+    use uuid::Uuid;
 
-    fn row(service: &str, minute: i64) -> Row<'_> {
-        let at = Timestamp::from_ms(minute * 60_000);
-        let service = Cow::Borrowed(service);
-        let id = uuid::Uuid::nil();
-        Row { head: RowHead { id, timestamp: at, received_at: at, service, level: Level::Info }, line: b"{}" }
+    use super::*;
+    use crate::engine::{
+        block::rows::Encoder,
+        record::{
+            field::{Field, Values},
+            timestamp::Timestamp,
+        },
+    };
+
+    /// The lengths of the parts that these are cut into, each of a service and a minute, and what it stands for.
+    fn parts(rows: impl Iterator<Item = (String, usize, u32)>) -> Vec<usize> {
+        let mut encoder = Encoder::default();
+        for (service, minute, weight) in rows {
+            let at = Timestamp::from_ms(i64::try_from(minute).unwrap() * 60_000);
+            let pushed = encoder.push_values(Uuid::nil(), at, |row| {
+                row.put(Field::Service, &[&service]);
+                row.put(Field::Level, &["INFO"]);
+                row.put(Field::Message, &["m"]);
+                if weight > 1 {
+                    row.put(Field::SampleRate, &[&weight.to_string()]);
+                }
+                Some(at)
+            });
+            assert_eq!(pushed, Some(Ok(())));
+        }
+        let blocks: Vec<Packed> =
+            encoder.finish().iter().map(|block| rows::unpack(block.codec, &block.bytes).unwrap()).collect();
+        cut(blocks.iter().flat_map(Packed::rows).collect()).iter().map(Vec::len).collect()
     }
 
     #[test]
     fn a_part_has_no_more_services_and_minutes_than_its_catalog_row_takes() {
-        let names: Vec<String> = (0..=2 * MAX_SERVICES).map(|n| format!("s{n:05}")).collect();
-        let by_service: Vec<usize> =
-            cut(names.iter().map(|name| row(name, 1)).collect()).iter().map(Vec::len).collect();
+        let of = |minute, weight| ("api".to_owned(), minute, weight);
+        let by_service = parts((0..=2 * MAX_SERVICES).map(|n| (format!("s{n:05}"), 1, 1)));
         assert_eq!(by_service, [MAX_SERVICES, MAX_SERVICES, 1]);
-        let minutes = i64::try_from(MAX_MINUTES).unwrap();
-        let spread = (0..=minutes).flat_map(|minute| [row("api", minute), row("api", minute)]).collect();
-        let by_minute: Vec<usize> = cut(spread).iter().map(Vec::len).collect();
+        let by_minute = parts((0..=MAX_MINUTES).flat_map(|minute| [of(minute, 1), of(minute, 1)]));
         assert_eq!(by_minute, [2 * MAX_MINUTES, 2]);
-        let sampled = |minute| Row { line: br#"{"sample_rate":10}"#, ..row("api", minute) };
-        let spread = (0..minutes).flat_map(|minute| [row("api", minute), sampled(minute)]).collect();
-        let by_minute: Vec<usize> = cut(spread).iter().map(Vec::len).collect();
-        assert_eq!(by_minute, [MAX_MINUTES, MAX_MINUTES]);
+        let sampled = parts((0..MAX_MINUTES).flat_map(|minute| [of(minute, 1), of(minute, 10)]));
+        assert_eq!(sampled, [MAX_MINUTES, MAX_MINUTES]);
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use memchr::{memchr, memmem::Finder};
+use memchr::memmem::Finder;
 use serde::Deserialize;
 
 use crate::engine::{
+    block::packed::{Body, Packed, Row},
     pattern::{Miners, News, PatternId},
-    record::{model::Level, row::RowHead, timestamp::Timestamp},
+    record::{field::Field, model::Level, timestamp::Timestamp},
 };
 
 /// Of a service in one flush: who writes something else each time must not cost a row of the catalog each time.
@@ -36,12 +37,11 @@ pub struct Mined {
     pub category: Option<String>,
 }
 
-/// A row's id: in which text and where there, and where it leads.
+/// A row's id: which row of which block, where in its text the id stands, and where it leads.
 #[derive(Clone, Copy)]
 struct Seen {
-    text: usize,
-    /// Where its row begins in the text.
-    from: usize,
+    block: usize,
+    row: usize,
     at: usize,
     service: usize,
     id: PatternId,
@@ -69,25 +69,17 @@ pub fn id_of(line: &[u8]) -> Option<PatternId> {
     PatternId::parse(str::from_utf8(line.get(at..at + 16)?).ok()?)
 }
 
-/// Learns the rows of these texts, and writes to each the id of its pattern.
-pub(super) fn mine(texts: &mut [&mut Vec<u8>], miners: &mut Miners) -> Vec<Mined> {
+/// Learns the rows of these blocks, and writes to each the id of its pattern.
+pub(super) fn mine(blocks: &mut [&mut Packed], miners: &mut Miners) -> Vec<Mined> {
     miners.begin();
     let mut services: Vec<String> = Vec::new();
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut seen: Vec<Seen> = Vec::new();
-    for (nth, text) in texts.iter().enumerate() {
-        // Of a tenant who does without patterns no row has an id.
-        if ID_FINDER.find(text).is_none() {
-            continue;
-        }
-        let mut from = 0;
-        while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
-            let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            let line = rest.get(..end).unwrap_or_default();
-            if let Some(one) = learn(line, miners, &mut services, &mut numbers) {
-                seen.push(Seen { text: nth, from, at: from + one.at, ..one });
+    for (block, rows) in blocks.iter().enumerate() {
+        for (nth, row) in rows.rows().enumerate() {
+            if let Some(one) = learn(row, miners, &mut services, &mut numbers) {
+                seen.push(Seen { block, row: nth, ..one });
             }
-            from += end + 1;
         }
     }
     miners.group();
@@ -97,9 +89,8 @@ pub(super) fn mine(texts: &mut [&mut Vec<u8>], miners: &mut Miners) -> Vec<Mined
         let id = miners.pattern(service, one.id).map_or(one.id, |pattern| pattern.id);
         let known = of_patterns.entry((one.service, id)).or_insert(*one);
         (known.level, known.time) = (known.level.max(one.level), known.time.min(one.time));
-        let place = texts.get_mut(one.text).and_then(|text| text.get_mut(one.at..one.at + 16));
-        if let Some(place) = place {
-            place.copy_from_slice(id.write(&mut [0; 16]).as_bytes());
+        if let Some(block) = blocks.get_mut(one.block) {
+            block.overwrite(one.at, id.write(&mut [0; 16]));
         }
     }
     let mut mined = Vec::new();
@@ -109,100 +100,152 @@ pub(super) fn mine(texts: &mut [&mut Vec<u8>], miners: &mut Miners) -> Vec<Mined
             let at = of_patterns.get(&(*service, news.pattern));
             let (level, first) = at.map_or((Level::Debug, Timestamp::EPOCH), |at| (at.level, at.time));
             let is_new = one.was_known && news.is_new && at.is_some();
-            let category = at.filter(|_| is_new).and_then(|at| category(texts, at));
+            let category = at.filter(|_| is_new).and_then(|at| category(blocks, at));
             mined.push(Mined { service: one.service.clone(), news, is_new, level, first, category });
         }
     }
     mined
 }
 
-fn category(texts: &[&mut Vec<u8>], seen: &Seen) -> Option<String> {
-    let rest = texts.get(seen.text)?.get(seen.from..)?;
-    let line = rest.get(..memchr(b'\n', rest).unwrap_or(rest.len()))?;
-    serde_json::from_slice::<Message>(line).ok()?.category
+fn category(blocks: &[&mut Packed], seen: &Seen) -> Option<String> {
+    let row = blocks.get(seen.block)?.row(seen.row)?;
+    match row.body() {
+        Body::Values(row) => row.text(Field::Category).map(Into::into),
+        Body::Line(line) => serde_json::from_slice::<Message>(line).ok()?.category,
+    }
 }
 
 fn learn(
-    line: &[u8],
+    row: Row<'_>,
     miners: &mut Miners,
     services: &mut Vec<String>,
     numbers: &mut HashMap<String, usize>,
 ) -> Option<Seen> {
-    let at = place(line)?;
-    let form = id_of(line)?;
-    let head = RowHead::parse(line).ok()?;
-    let service = if let Some(number) = numbers.get(&*head.service) {
+    let (at, form) = match row.body() {
+        Body::Values(row) => {
+            (row.place(Field::PatternId)?.start, PatternId::parse(&row.text(Field::PatternId)?)?)
+        }
+        Body::Line(line) => (row.start() + place(line)?, id_of(line)?),
+    };
+    let service = row.service();
+    let number = if let Some(number) = numbers.get(&*service) {
         *number
     } else {
-        services.push(head.service.to_string());
-        numbers.insert(head.service.to_string(), services.len() - 1);
+        services.push(service.to_string());
+        numbers.insert(service.to_string(), services.len() - 1);
         services.len() - 1
     };
-    let message =
-        || serde_json::from_slice::<Message>(line).map_or_else(|_| String::new(), |row| row.message);
-    let id = miners.learn(&head.service, form, message);
-    Some(Seen { text: 0, from: 0, at, service, id, level: head.level, time: head.timestamp })
+    let message = || match row.body() {
+        Body::Values(row) => row.text(Field::Message).map_or_else(String::new, Into::into),
+        Body::Line(line) => {
+            serde_json::from_slice::<Message>(line).map_or_else(|_| String::new(), |row| row.message)
+        }
+    };
+    let id = miners.learn(&service, form, message);
+    Some(Seen { block: 0, row: 0, at, service: number, id, level: row.level(), time: row.timestamp() })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::Value;
+    use uuid::Uuid;
 
     use super::*;
-    use crate::engine::pattern::{FormBuf, form};
+    use crate::engine::{
+        block::rows::{self, Codec, Encoder},
+        pattern::{FormBuf, form},
+        record::field::Values,
+    };
 
-    fn line(n: u32, service: &str, level: &str, message: &str) -> String {
-        let mut buffer = FormBuf::default();
-        form(message, &mut buffer);
-        let row = json!({
-            "id": uuid::Uuid::from_u128(n.into()), "timestamp": "2025-11-20T00:00:00Z", "received_at": "2025-11-20T00:00:00Z",
-            "service": service, "level": level, "message": message, "category": "billing", "pattern_id": buffer.id(),
-            "metadata": { "a": 1, "pattern_id": "0123456789abcdef" },
-        });
-        format!("{row}\n")
+    type Said<'a> = (&'a str, Level, String);
+
+    const AT: Timestamp = Timestamp::from_ms(1_763_596_800_000);
+
+    /// Rows by their values.
+    fn values(said: &[Said<'_>]) -> Packed {
+        let mut encoder = Encoder::default();
+        for (n, (service, level, message)) in (0_u32..).zip(said) {
+            let mut buffer = FormBuf::default();
+            form(message, &mut buffer);
+            let pushed = encoder.push_values(Uuid::from_u128(n.into()), AT, |row| {
+                row.put(Field::Service, &[service]);
+                row.put(Field::Level, &[level.as_str()]);
+                row.put(Field::Message, &[message]);
+                row.put(Field::Category, &["billing"]);
+                row.put(Field::PatternId, &[buffer.id().write(&mut [0; 16])]);
+                row.put(Field::Metadata, &["{\"a\":1,\"pattern_id\":\"0123456789abcdef\"}"]);
+                Some(AT)
+            });
+            assert_eq!(pushed, Some(Ok(())));
+        }
+        let [block] = &encoder.finish()[..] else { panic!("one block") };
+        rows::unpack(block.codec, &block.bytes).unwrap()
+    }
+
+    fn text(block: &Packed) -> Vec<u8> {
+        let mut text = Vec::new();
+        block.rows().for_each(|row| row.write(&mut text));
+        text
+    }
+
+    /// The same rows as lines.
+    fn lines(said: &[Said<'_>]) -> Packed {
+        rows::unpack(Codec::Raw, &text(&values(said))).unwrap()
     }
 
     fn ids(text: &[u8]) -> Vec<PatternId> {
         text.split(|byte| *byte == b'\n').filter_map(id_of).collect()
     }
 
+    fn shown(text: &[u8]) -> Vec<Value> {
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let row = |line| {
+            let mut row: Value = serde_json::from_slice(line).unwrap();
+            row.as_object_mut().unwrap().remove("pattern_id");
+            row
+        };
+        lines.map(row).collect()
+    }
+
     #[test]
     fn rows_get_the_ids_of_their_patterns_and_nothing_else_changes() {
         let names = ["ann", "bob", "cid", "dan", "eve", "fay"];
-        let said = |n: usize| format!("session opened for user {}", names[n % names.len()]);
-        let mut text: Vec<u8> =
-            (0..60).flat_map(|n| line(n, "auth", "INFO", &said(n as usize)).into_bytes()).collect();
-        let before = text.clone();
-        let mut miners = Miners::default();
-        let mined = mine(&mut [&mut text], &mut miners);
-        let found = ids(&text);
-        assert!(found.len() == 60 && found.iter().all(|id| *id == found[0]), "{found:?}");
-        let told: Vec<_> = mined.iter().filter(|one| one.news.id == found[0]).collect();
-        assert_eq!((told.len(), told[0].news.template.as_str()), (1, "session opened for user <*>"));
-        assert!(!told[0].is_new, "everything is new of a new service");
-        let shown = |text: &[u8]| -> Vec<Value> {
-            let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            let row = |line| {
-                let mut row: Value = serde_json::from_slice(line).unwrap();
-                row.as_object_mut().unwrap().remove("pattern_id");
-                row
-            };
-            lines.map(row).collect()
-        };
-        assert_eq!(shown(&text), shown(&before));
-        // A flush that is repeated makes the same rows, and one that follows knows them.
-        let mut again = before.clone();
-        mine(&mut [&mut again], &mut Miners::default());
-        assert_eq!(again, text);
-        let mut kept = Miners::load(&miners.save()).unwrap();
-        let mut next =
-            [line(99, "auth", "INFO", "session opened for user gus"), line(98, "auth", "WARN", "no disk")]
-                .concat()
-                .into_bytes();
-        let mined = mine(&mut [&mut next], &mut kept);
-        assert_eq!(ids(&next)[0], found[0]);
-        let new: Vec<_> = mined.iter().filter(|one| one.is_new).collect();
-        assert_eq!((new.len(), new[0].level, new[0].category.as_deref()), (1, Level::Warn, Some("billing")));
+        let said: Vec<Said<'_>> = (0..60)
+            .map(|n| ("auth", Level::Info, format!("session opened for user {}", names[n % names.len()])))
+            .collect();
+        let next: [Said<'_>; 2] = [
+            ("auth", Level::Info, "session opened for user gus".into()),
+            ("auth", Level::Warn, "no disk".into()),
+        ];
+        let mut written = Vec::new();
+        for blocks in [values, lines] {
+            let mut block = blocks(&said);
+            let before = text(&block);
+            let mut miners = Miners::default();
+            let mined = mine(&mut [&mut block], &mut miners);
+            let after = text(&block);
+            let found = ids(&after);
+            assert!(found.len() == 60 && found.iter().all(|id| *id == found[0]), "{found:?}");
+            let told: Vec<_> = mined.iter().filter(|one| one.news.id == found[0]).collect();
+            assert_eq!((told.len(), told[0].news.template.as_str()), (1, "session opened for user <*>"));
+            assert!(!told[0].is_new, "everything is new of a new service");
+            assert_eq!(shown(&after), shown(&before));
+            // A flush that is repeated makes the same rows, and one that follows knows them.
+            let mut again = blocks(&said);
+            mine(&mut [&mut again], &mut Miners::default());
+            assert_eq!(text(&again), after);
+            let mut kept = Miners::load(&miners.save()).unwrap();
+            let mut next = blocks(&next);
+            let mined = mine(&mut [&mut next], &mut kept);
+            assert_eq!(ids(&text(&next))[0], found[0]);
+            let new: Vec<_> = mined.iter().filter(|one| one.is_new).collect();
+            assert_eq!(
+                (new.len(), new[0].level, new[0].category.as_deref()),
+                (1, Level::Warn, Some("billing"))
+            );
+            written.push(after);
+        }
+        assert_eq!(written[0], written[1]);
     }
 
     #[test]
@@ -223,18 +266,13 @@ mod tests {
                 .map(|k| char::from(b'a' + u8::try_from(n / 26_u32.pow(k % 4) % 26).unwrap()))
                 .collect::<String>()
         };
-        let mut text: Vec<u8> = (0..3_000)
-            .flat_map(|n| {
-                line(
-                    n,
-                    "noise",
-                    "INFO",
-                    &format!("{} {} {}", word(n * 7), word(n * 31 + 5), word(n * 57 + 9)),
-                )
-                .into_bytes()
+        let said: Vec<Said<'_>> = (0..3_000)
+            .map(|n| {
+                let message = format!("{} {} {}", word(n * 7), word(n * 31 + 5), word(n * 57 + 9));
+                ("noise", Level::Info, message)
             })
             .collect();
-        let mined = mine(&mut [&mut text], &mut Miners::default());
+        let mined = mine(&mut [&mut values(&said)], &mut Miners::default());
         assert!(mined.len() <= MAX_NEWS, "{}", mined.len());
     }
 }

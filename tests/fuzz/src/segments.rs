@@ -4,10 +4,16 @@ use std::io::{Read, Write};
 
 use flate2::{Compression, Crc, read::GzDecoder, write::GzEncoder};
 use serde_json::{Value, json};
-use timberline::engine::block::{
-    Segment, SegmentId,
-    rows::{self, Row},
-    segment::{self, END_LEN},
+use timberline::engine::{
+    block::{
+        Segment, SegmentId,
+        rows::{self, Encoded, Encoder, Row},
+        segment::{self, END_LEN},
+    },
+    record::{
+        field::{Field, Values},
+        timestamp::Timestamp,
+    },
 };
 
 use crate::Dice;
@@ -42,14 +48,48 @@ pub fn line(nth: usize, fields: &Value) -> String {
     Value::Object(row.clone()).to_string()
 }
 
+pub fn id() -> SegmentId {
+    serde_json::from_value(json!({
+        "tenant": "default", "class": "d30", "shard": 0, "first_seq": 1, "last_seq": 1, "part": 0, "generation": 0,
+    }))
+    .expect("an id")
+}
+
+/// Blocks of rows as they come to a shard, small ones.
+pub fn blocks() -> Vec<Encoded> {
+    let mut encoder = Encoder::default();
+    let at = Timestamp::from_ms(1_763_682_436_123);
+    for (nth, text) in (0_u32..).zip(TEXTS) {
+        let message = Value::from(*text).to_string();
+        let message = &message[1..message.len() - 1];
+        let pushed = encoder.push_values(Default::default(), at, |row| {
+            row.put(Field::Service, &["api"]);
+            row.put(Field::Level, &["INFO"]);
+            row.put(Field::Message, &[message]);
+            if nth % 3 > 0 {
+                row.put(Field::Status, &["404"]);
+            }
+            row.put(Field::PatternId, &["0123456789abcdef"]);
+            if nth % 3 > 0 {
+                row.put(Field::Metadata, &["{\"a\":{\"b\":[1,null]},\"text\":\"x\\ny\"}"]);
+            }
+            Some(at)
+        });
+        pushed.expect("it is written").expect("it is short");
+        let line = line(nth as usize, &json!({ "message": text }));
+        let pushed = encoder.push_line(|row| {
+            row.extend_from_slice(line.as_bytes());
+            Some(at)
+        });
+        pushed.expect("it is written").expect("it is short");
+    }
+    encoder.finish()
+}
+
 pub fn segment_of(lines: &[String]) -> Segment {
     let text = lines.join("\n");
     let rows: Vec<Row<'_>> = rows::rows(text.as_bytes()).collect::<Result<_, _>>().expect("rows");
-    let id: SegmentId = serde_json::from_value(json!({
-        "tenant": "default", "class": "d30", "shard": 0, "first_seq": 1, "last_seq": 1, "part": 0, "generation": 0,
-    }))
-    .expect("an id");
-    segment::write(id, rows).expect("a segment").expect("rows")
+    segment::write(id(), rows).expect("a segment").expect("rows")
 }
 
 /// Segments of several sizes that have every part of the format.

@@ -286,7 +286,9 @@ impl Values {
             Self::Numbers(numbers) => {
                 numbers.push(value.bytes().fold(0, |number, b| number * 10 + u64::from(b - b'0')));
             }
-            Self::Hex { text, .. } => text.extend(value.bytes().filter(|b| *b != b'-')),
+            Self::Hex { text, .. } => {
+                value.split('-').for_each(|digits| text.extend_from_slice(digits.as_bytes()));
+            }
             Self::Texts { lengths, text } => {
                 lengths.push(value.len() as u64);
                 text.extend_from_slice(value.as_bytes());

@@ -15,12 +15,18 @@ use crate::engine::{
     block::{
         Block, Corrupt, Footer, HasWord, Kind, MAX_INFLATED_BYTES, MAX_ROW_BYTES, Opened, Parted, Segment,
         footer::Place,
-        gzip, reader,
-        rows::{self, Row},
+        gzip,
+        packed::Packed,
+        reader,
+        rows::{self, Encoder, Row},
         tests::id,
         view, words,
     },
-    record::timestamp::Timestamp,
+    record::{
+        field::{Field, Form, Values},
+        row::RowHead,
+        timestamp::Timestamp,
+    },
 };
 
 fn read(bytes: &[u8]) -> Result<Vec<u8>, Corrupt> {
@@ -115,7 +121,52 @@ fn check(lines: &[String]) -> Segment {
     assert_eq!(reader::footer_of(&segment.bytes).unwrap(), segment.footer);
     check_words(&segment, &words_told(lines));
     check_carried(&segment, lines);
+    check_values(&segment, lines);
     segment
+}
+
+/// The rows by their values, as they come to a shard; `None` when some are no records.
+fn values(lines: &[String]) -> Option<Vec<Packed>> {
+    let mut encoder = Encoder::default();
+    for line in lines {
+        let head = RowHead::parse(line.as_bytes()).ok()?;
+        let row: Map<String, Value> = serde_json::from_str(line).ok()?;
+        let of = |(name, value): (&String, &Value)| {
+            let field = Field::ALL.into_iter().find(|field| field.name() == name)?;
+            let json = value.to_string();
+            match (field.form(), value) {
+                (Form::Text, Value::String(_)) => Some((field, json[1..json.len() - 1].to_owned())),
+                (Form::Number, Value::Number(_)) | (Form::Array, Value::Array(_)) => Some((field, json)),
+                (Form::Object, Value::Object(object)) => (!object.is_empty()).then_some((field, json)),
+                _ => None,
+            }
+        };
+        let values: Vec<(Field, String)> = row.iter().skip(3).map(of).collect::<Option<_>>()?;
+        if !values.is_sorted_by_key(|(field, _)| *field as usize) {
+            return None;
+        }
+        let pushed = encoder.push_values(head.id, head.received_at, |row| {
+            for (field, value) in &values {
+                row.put(*field, &[value]);
+            }
+            Some(head.timestamp)
+        });
+        pushed?.ok()?;
+    }
+    let blocks = encoder.finish();
+    let blocks: Vec<Packed> =
+        blocks.iter().map(|block| rows::unpack(block.codec, &block.bytes).unwrap()).collect();
+    let mut text = Vec::new();
+    blocks.iter().flat_map(Packed::rows).for_each(|row| row.write(&mut text));
+    str::from_utf8(&text).unwrap().lines().eq(lines).then_some(blocks)
+}
+
+/// Rows by their values make the segment that lines do.
+fn check_values(segment: &Segment, lines: &[String]) {
+    if let Some(blocks) = values(lines) {
+        let written = super::write(id(), blocks.iter().flat_map(Packed::rows).collect()).unwrap().unwrap();
+        assert!(written.bytes == segment.bytes, "another segment");
+    }
 }
 
 /// The blocks of a segment, taken apart for this writer; `None` when one cannot be.
@@ -426,6 +477,34 @@ fn a_footer_stays_readable_however_many_templates_there_are() {
     let segment = check(&lines(9_000, |nth| json!({"metadata": metadata(nth)})));
     let json = serde_json::to_vec(&segment.footer).unwrap().len();
     assert!(json < 10 << 20, "{json}");
+}
+
+#[test]
+fn rows_without_room_for_their_columns_are_lines_and_counted_once() {
+    let lines = lines(50, |nth| json!({"message": format!("took {nth}ms"), "metadata": {"a": nth}}));
+    let whole = segment_of(&lines);
+    let text = lines.join("\n");
+    let rows: Vec<Row<'_>> = rows::rows(text.as_bytes()).collect::<Result<_, _>>().unwrap();
+    let of_parted = |writer: &mut Writer| {
+        let blocks = parted(&whole, writer).unwrap();
+        writer.meta_room = 0;
+        for block in blocks {
+            writer.push_parted(block).unwrap();
+        }
+    };
+    let of_rows = |writer: &mut Writer| {
+        writer.meta_room = 0;
+        writer.push(&rows).unwrap();
+    };
+    for write in [&of_parted as &dyn Fn(&mut Writer), &of_rows] {
+        let mut writer = Writer::new(id());
+        write(&mut writer);
+        let segment = writer.finish().unwrap().unwrap();
+        assert!(segment.footer.blocks.iter().all(|block| block.heads.is_none()));
+        assert_eq!(read(&segment.bytes).unwrap(), read(&whole.bytes).unwrap());
+        let (services, rollup) = (&whole.footer.services, &whole.footer.rollup);
+        assert_eq!((&segment.footer.services, &segment.footer.rollup), (services, rollup));
+    }
 }
 
 #[test]

@@ -11,14 +11,15 @@ type Test = fn(&[u8]) -> bool;
 const HEAD: [(&str, Test); 3] = [("id", is_uuid), ("timestamp", is_time), ("received_at", is_time)];
 
 /// A string as it is written, without its quotes.
-pub(super) struct Text<'a> {
-    pub(super) raw: &'a str,
-    pub(super) is_escaped: bool,
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine::block) struct Text<'a> {
+    pub(in crate::engine::block) raw: &'a str,
+    pub(in crate::engine::block) is_escaped: bool,
 }
 
 impl<'a> Text<'a> {
     /// What it says, if it is escaped as it will be again.
-    pub(super) fn unescaped(&self) -> Option<Cow<'a, str>> {
+    pub(in crate::engine::block) fn unescaped(&self) -> Option<Cow<'a, str>> {
         if !self.is_escaped {
             return Some(Cow::Borrowed(self.raw));
         }

@@ -32,10 +32,14 @@ pub(super) struct Quoted<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// Without its quotes, if nothing in it is escaped.
+    /// Without its quotes, as it is written.
+    pub(super) fn inner(self) -> &'a str {
+        self.text.get(1..self.text.len().saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// The same, if nothing in it is escaped.
     pub(super) fn plain(self) -> Option<&'a str> {
-        let inner = self.text.get(1..self.text.len().checked_sub(1)?)?;
-        (!self.is_escaped).then_some(inner)
+        (!self.is_escaped).then(|| self.inner())
     }
 }
 

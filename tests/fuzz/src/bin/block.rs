@@ -1,16 +1,21 @@
 //! Changed segments: an error, or the rows that were written; rows of changed texts: what was written.
 
-use timberline::engine::block::{Segment, reader};
+use timberline::engine::block::{Segment, packed::Packed, reader, segment};
 use timberline_fuzz::{
     run,
     segments::{self, line, seal, segment_of, with_chunk},
 };
 
-/// The first byte of an input says what is changed: the segment as it is stored, a chunk, the footer, texts.
+/// The first byte of an input says what is changed: the segment as it is stored, a chunk, the footer, texts, rows on their way
+/// to a segment.
 const STORED: u8 = 0;
 const CHUNK: u8 = 1;
 const FOOTER: u8 = 2;
 const TEXT: u8 = 3;
+const ROWS: u8 = 4;
+
+/// What stands before the rows of a block that is too small to be compressed.
+const BEFORE_ROWS: usize = 12;
 
 fn main() {
     let seeds = segments::seeds();
@@ -25,6 +30,9 @@ fn main() {
         }
         let rows = reader::blocks_of(&seed.bytes).expect("the rows of a seed").concat();
         inputs.extend(vec![[&[TEXT, which, 0], &rows[..rows.len().min(4_000)]].concat(); 10]);
+    }
+    for block in segments::blocks() {
+        inputs.extend(vec![[&[ROWS, 0, 0], &block.bytes[BEFORE_ROWS..]].concat(); 10]);
     }
     let words: &[&[u8]] = &[
         "5İ".as_bytes(),
@@ -44,7 +52,7 @@ fn attempt(seeds: &[Segment], input: &[u8]) {
     let [kind, which, nth, rest @ ..] = input else { return };
     let seed = &seeds[usize::from(*which) % seeds.len()];
     let read = |segment: &[u8]| reader::blocks_of(segment).map(|texts| texts.concat());
-    match kind % 4 {
+    match kind % 5 {
         STORED => {
             if let Ok(rows) = read(rest) {
                 // Of whichever seed it was made.
@@ -60,6 +68,17 @@ fn attempt(seeds: &[Segment], input: &[u8]) {
         FOOTER => {
             let before = &seed.bytes[..seed.footer_offset as usize];
             let _ = read(&seal(before, rest, &seed.bytes));
+        }
+        ROWS => {
+            if let Ok(packed) = Packed::read(rest.to_vec()) {
+                let mut rows: Vec<_> = packed.rows().collect();
+                let segment = segment::write(segments::id(), rows.clone()).expect("it is written");
+                rows.sort_by_key(|row| (row.timestamp(), row.id()));
+                let mut text = Vec::new();
+                rows.iter().for_each(|row| row.write(&mut text));
+                let read = segment.map(|segment| read(&segment.bytes).expect("what was written"));
+                assert!(read.unwrap_or_default() == text, "other rows");
+            }
         }
         _ => {
             let text = String::from_utf8_lossy(rest);

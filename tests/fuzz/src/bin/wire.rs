@@ -7,6 +7,10 @@ use flate2::{Compression, write::GzEncoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::Value;
 use timberline::engine::{
+    block::{
+        packed::Packer,
+        rows::{self, Encoder},
+    },
     record::{
         model::{Record, SourceType},
         normalise::{Context, Raw, RawRecord, normalise},
@@ -206,14 +210,20 @@ fn parsed(raw: Raw<'_>) -> RawRecord {
     let raw = batch::parse_record(plain.json).expect("what is plain is a record");
     with_context(SourceType::Http, |context| {
         let json = String::from_utf8_lossy(plain.json);
-        let mut row = Vec::new();
-        if plain.write(Default::default(), context, &Additions::default(), &mut row).is_some() {
+        let mut rows = Encoder::default();
+        let write = |row: &mut Packer| plain.write(context, &Additions::default(), row);
+        let pushed = rows.push_values(Default::default(), context.received_at, write);
+        let blocks = rows.finish();
+        if pushed.is_some() {
             let record = normalise(raw.clone(), Default::default(), context);
             let record = record.unwrap_or_else(|why| panic!("{json} is not taken: {why}"));
             let written = serde_json::to_vec(&record).expect("a record is written");
-            assert_eq!(String::from_utf8_lossy(&row), String::from_utf8_lossy(&written), "{json}");
+            let packed = rows::unpack(blocks[0].codec, &blocks[0].bytes).expect("what was written");
+            let mut buffer = Vec::new();
+            let row = packed.rows().next().expect("a row").read(&mut buffer).line;
+            assert_eq!(String::from_utf8_lossy(row), String::from_utf8_lossy(&written), "{json}");
         } else {
-            assert!(row.is_empty(), "{json}");
+            assert!(blocks.is_empty(), "{json}");
         }
     });
     raw
