@@ -295,6 +295,64 @@ async fn alike_events_are_one_row_and_isolates_share_their_windows() {
 }
 
 #[tokio::test]
+async fn records_set_off_the_same_whichever_way_they_go() {
+    let mut ways = Vec::new();
+    // What is sent with a key for some services goes the long way.
+    for services in [json!([]), json!(["shop", "db"])] {
+        let service = unlimited();
+        for rule in [
+            json!({"name": "told", "when": "component:cart", "then": [{"action": "alert", "title": "A cart"}]}),
+            json!({
+                "name": "by-endpoint", "when": "level:>=ERROR", "window": 60, "threshold": 10,
+                "group_by": ["endpoint", "service", "message"], "then": [{"action": "alert"}],
+            }),
+        ] {
+            assert_eq!(service.post("/admin/rules", &rule).await.status, 201, "{rule}");
+        }
+        let mut wanted = json!({"name": "k", "role": "ingest"});
+        if services != json!([]) {
+            wanted["services"] = services;
+        }
+        let key = service.key(&wanted).await.1;
+        let logs: Vec<Value> = (0..240)
+            .map(|n| {
+                let (service, level) = (["shop", "db"][n % 2], ["ERROR", "WARN", "CRITICAL", "ERROR"][n / 2 % 4]);
+                let (endpoint, component) =
+                    (["/pay", "/cart"][n / 3 % 2], if n % 7 == 0 { "cart" } else { "till" });
+                let message = format!("said \"{}\"", n % 5);
+                json!({
+                    "service": service, "level": level, "message": message, "endpoint": endpoint, "component": component,
+                })
+            })
+            .collect();
+        let body = json!({ "logs": logs });
+        let answer = service.post_as(&key, "/api/v1/logs/batch", &body).await.ok();
+        assert_eq!(answer["accepted"], 240, "{answer}");
+        service.world.background.settle().await;
+        let mut events = service.get("/admin/events").await.ok()["data"].as_array().unwrap().clone();
+        for event in &mut events {
+            let id = event["log_id"].as_str().unwrap();
+            let log = service.get(&format!("/api/v1/logs/{id}")).await.ok();
+            assert_eq!(event["message"], log["message"], "{event}");
+            event["log_id"] = json!(answer["ids"].as_array().unwrap().iter().position(|own| own == id));
+        }
+        events.sort_by_key(|event| event["id"].to_string());
+        let mut held = Vec::new();
+        for rule in ["told", "by-endpoint", "critical", "error-burst"] {
+            held.push((rule, service.get(&format!("/admin/rules/{rule}")).await.ok()["held"].clone()));
+        }
+        ways.push((events, held));
+    }
+    let [(events, held), long] = &ways[..] else { panic!("two ways") };
+    assert_eq!((events, held), (&long.0, &long.1));
+    let of = |rule: &str| events.iter().filter(|event| event["rule"] == rule).count();
+    // Each of either service, or of either endpoint, which is the first of its paths to have enough.
+    let counts = ["told", "critical", "error-burst", "by-endpoint"].map(of);
+    assert_eq!(counts, [2; 4], "{events:?}");
+    assert_eq!(held[2], ("critical", json!(60)));
+}
+
+#[tokio::test]
 async fn what_many_requests_observe_is_told_together() {
     let service = unlimited();
     let other = Service::on(&service.world, &[("RATE_LIMIT_ENABLED", "false")]);

@@ -17,7 +17,7 @@ use crate::{
             rows::{self, TooLong},
         },
         pattern::{FormBuf, PatternId, form},
-        pipeline::{Effects, Options, Passed, Pipeline, Way},
+        pipeline::{Effects, Options, Passed, Pipeline, Subject, Way},
         record::{
             model::Record,
             normalise::{self, Context, Raw, RawRecord},
@@ -170,7 +170,7 @@ impl Encoding<'_> {
         }
         let raw = match raw {
             Ok(Raw::Plain(plain)) => {
-                if let Some(pushed) = self.push_plain(&plain, id) {
+                if let Some(pushed) = self.push_plain(&plain, id, count) {
                     self.note(index, Ok(pushed));
                     return Ok(());
                 }
@@ -208,8 +208,13 @@ impl Encoding<'_> {
         Ok(())
     }
 
-    /// The quick way; `None` when there is more to do for the record than to write it down.
-    fn push_plain(&mut self, plain: &Plain<'_>, id: Uuid) -> Option<Result<(), TooLong>> {
+    /// The quick way; `None` when there is more to do for the record than to write it down, to count it and to tell of it.
+    fn push_plain(
+        &mut self,
+        plain: &Plain<'_>,
+        id: Uuid,
+        count: &mut Count<'_>,
+    ) -> Option<Result<(), TooLong>> {
         // The stored form of its service is what counts.
         if self.about.sent.services.is_some() {
             return None;
@@ -233,7 +238,23 @@ impl Encoding<'_> {
         let encoder = self.places.entry(place).or_default();
         let received_at = self.about.received_at;
         let pushed = encoder.push_values(id, received_at, |row| plain.write(self.context, &added, row));
-        if let (Some(Ok(())), Some(form)) = (&pushed, added.pattern) {
+        if !matches!(pushed, Some(Ok(()))) {
+            return pushed;
+        }
+        if let Some(way) = &way
+            && let Some(passed) = way.pass(count)
+        {
+            let subject = Subject {
+                id,
+                received_at,
+                service: plain.service(),
+                level: way.level(),
+                category: way.category(),
+                message: &plain.text("message").unwrap_or_default(),
+            };
+            self.encoded.effects.note(subject, &passed);
+        }
+        if let Some(form) = added.pattern {
             self.learn(plain.service(), form, &message);
         }
         pushed

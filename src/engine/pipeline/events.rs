@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Passed;
 use crate::engine::{
@@ -51,6 +52,17 @@ pub struct Event {
     pub last: Timestamp,
 }
 
+/// What events tell of a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub id: Uuid,
+    pub received_at: Timestamp,
+    pub service: &'a str,
+    pub level: Level,
+    pub category: Option<&'a str>,
+    pub message: &'a str,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
     pub events: BTreeMap<String, Event>,
@@ -63,6 +75,19 @@ impl Event {
     /// The id of what is called so within a window. It begins with the window: the order of the ids is that of time.
     pub fn id(window_ms: i64, name: &str) -> String {
         format!("{window_ms:012x}-{:016x}", words::hash(name))
+    }
+}
+
+impl<'a> From<&'a Record> for Subject<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self {
+            id: record.id,
+            received_at: record.received_at,
+            service: &record.service,
+            level: record.level,
+            category: record.fields.category.as_deref(),
+            message: &record.message,
+        }
     }
 }
 
@@ -82,12 +107,13 @@ impl Effects {
     }
 
     /// Notes what was made of a record.
-    pub fn note(&mut self, record: &Record, passed: &Passed) {
+    pub fn note<'a>(&mut self, record: impl Into<Subject<'a>>, passed: &Passed) {
+        let subject = record.into();
         for rule in &passed.held {
             *self.held.entry(rule.clone()).or_default() += 1;
         }
         for fired in passed.fired.iter().filter(|fired| fired.action.is_event()) {
-            self.add(event(record, fired, passed.dropped));
+            self.add(event(&subject, fired, passed.dropped));
         }
     }
 
@@ -125,15 +151,15 @@ impl Effects {
     }
 }
 
-fn event(record: &Record, fired: &Fired, dropped: bool) -> Event {
+fn event(subject: &Subject<'_>, fired: &Fired, dropped: bool) -> Event {
     let (severity, title, target) = match &fired.action {
         Action::Alert { severity, title } => (*severity, title.clone(), None),
         Action::Webhook { url } => (Severity::default(), None, Some(url.clone())),
         Action::Notify { channel } => (Severity::default(), None, Some(channel.clone())),
         _ => (Severity::default(), None, None),
     };
-    let at = record.received_at;
-    let key = fired.key.clone().unwrap_or_else(|| format!("service={}", record.service));
+    let at = subject.received_at;
+    let key = fired.key.clone().unwrap_or_else(|| format!("service={}", subject.service));
     let window_ms = i64::try_from(fired.window_s.unwrap_or(WINDOW_S).max(1) * 1_000).unwrap_or(i64::MAX);
     let window = at.as_ms().div_euclid(window_ms);
     let action = fired.action.name();
@@ -147,11 +173,11 @@ fn event(record: &Record, fired: &Fired, dropped: bool) -> Event {
         severity,
         title: title.unwrap_or_else(|| fired.rule.clone()),
         key,
-        service: record.service.clone(),
-        level: record.level,
-        category: record.fields.category.clone(),
-        message: record.message.chars().take(MAX_MESSAGE).collect(),
-        log_id: (!dropped).then(|| record.id.to_string()),
+        service: subject.service.to_owned(),
+        level: subject.level,
+        category: subject.category.map(str::to_owned),
+        message: subject.message.chars().take(MAX_MESSAGE).collect(),
+        log_id: (!dropped).then(|| subject.id.to_string()),
         count: 1,
         first: at,
         last: at,

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub use asked::as_stored;
 pub use client::Client;
-pub use events::{Effects, Event};
+pub use events::{Effects, Event, Subject};
 pub use settings::{Settings, Steps};
 
 use crate::engine::{
@@ -30,7 +30,7 @@ use crate::engine::{
     },
     redact::{Redaction, Redactor},
     retention::{Class, Retention},
-    triage::{Counted, Fired, Login, Observation, Rules, Triaged},
+    triage::{Counted, Fired, Holding, Login, Observation, Rules, Triaged},
 };
 
 /// The tag of a failed login; the rules that count them ask for it.
@@ -89,7 +89,7 @@ impl Passed {
     }
 }
 
-/// How a plain record is stored that needs nothing else.
+/// How a plain record is stored, and the rules that hold for it.
 #[derive(Clone, Debug)]
 pub struct Way<'a> {
     pub class: Class,
@@ -97,6 +97,7 @@ pub struct Way<'a> {
     category: Option<Cow<'a, str>>,
     endpoint: Option<String>,
     client: Option<&'a str>,
+    holding: Vec<Holding<'a>>,
 }
 
 impl fmt::Debug for Pipeline {
@@ -114,6 +115,27 @@ impl Way<'_> {
             client: self.client,
             pattern: None,
         }
+    }
+
+    pub fn level(&self) -> Level {
+        self.level.unwrap_or(Level::Info)
+    }
+
+    pub fn category(&self) -> Option<&str> {
+        self.category.as_deref()
+    }
+
+    /// Asks the rules that hold; `None` when none does. `count` is that of `Pipeline::pass`.
+    pub fn pass(&self, count: &mut dyn FnMut(Observation) -> u32) -> Option<Passed> {
+        if self.holding.is_empty() {
+            return None;
+        }
+        let mut triaged = Triaged::default();
+        for one in &self.holding {
+            one.count(&mut triaged, count);
+        }
+        let Triaged { fired, held, .. } = triaged;
+        Some(Passed { fired, held, ..Passed::untouched(self.class) })
     }
 }
 
@@ -156,7 +178,7 @@ impl Pipeline {
     }
 
     /// How a plain record is stored, if it needs no more than what `Additions` can say.
-    pub fn plain<'p>(&self, plain: &'p Plain<'_>, options: Options<'p>) -> Option<Way<'p>> {
+    pub fn plain<'p>(&'p self, plain: &'p Plain<'_>, options: Options<'p>) -> Option<Way<'p>> {
         let redacts = options.redact && (self.names_fields || self.redactor.is_enabled());
         if redacts || self.steps.attacks {
             let json = str::from_utf8(plain.json).ok()?;
@@ -213,7 +235,8 @@ impl Pipeline {
         let pattern = self.asks_for_patterns.then(|| pattern_of(&message).to_string());
         let known = |name: &str| {
             Some(match name {
-                PATTERN_ID => pattern.as_deref(),
+                PATTERN_ID if self.steps.patterns => Some(pattern.as_deref()?),
+                PATTERN_ID => None,
                 "service" => Some(plain.service()),
                 "level" => Some(known_level.as_str()),
                 "message" => Some(&*message),
@@ -228,12 +251,10 @@ impl Pipeline {
                 _ => return None,
             })
         };
-        if self.rules.may_hold(&known) {
-            return None;
-        }
+        let holding = self.rules.holding(&known)?;
         let class = self.class(known_level, category.as_deref(), None);
         let client = options.client.filter(|_| enriches).map(Client::json);
-        Some(Way { class, level, category, endpoint, client })
+        Some(Way { class, level, category, endpoint, client, holding })
     }
 
     /// Takes a record the whole way. `count` notes an observation and answers how many there are of it lately.
@@ -285,7 +306,10 @@ impl Pipeline {
 
     /// The failed login that a message tells of.
     pub fn login(&self, message: &str) -> Option<Login> {
-        let login = attack::auth::failed_login(message).filter(|_| self.steps.attacks)?;
+        if !self.steps.attacks {
+            return None;
+        }
+        let login = attack::auth::failed_login(message)?;
         // A policy for the message as a whole is one for what stands in it.
         let whole = self.shown("message", message);
         let shown = |field, text: &str| match &whole {

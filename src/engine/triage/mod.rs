@@ -12,5 +12,5 @@ mod window;
 
 pub use builtin::{BRUTE_FORCE, CREDENTIAL_STUFFING, builtin, in_order};
 pub use rule::{Action, Refused, Rule, Severity};
-pub use rules::{Counted, Fired, Known, Login, Observation, Rules, Triaged};
+pub use rules::{Counted, Fired, Holding, Known, Login, Observation, Rules, Triaged};
 pub use window::Windows;

@@ -69,8 +69,9 @@ impl Counted {
         Self { shown: shown.unwrap_or_else(|| instead.to_owned()), hash }
     }
 
-    fn of(shown: String) -> Self {
-        Self { shown, hash: None }
+    /// One that is shown as it is, as far as it is counted: many of them are held together, and they may be long.
+    fn of(value: &str) -> Self {
+        Self { shown: value.chars().take(MAX_KEY).collect(), hash: None }
     }
 
     fn counted(&self) -> String {
@@ -89,6 +90,19 @@ pub struct Fired {
     /// What was counted, where it was, and in which window.
     pub key: Option<String>,
     pub window_s: Option<u64>,
+}
+
+/// There is as much as a rule waits for; what of, if it counts.
+struct Enough {
+    key: Option<String>,
+}
+
+/// A rule that holds for a record and leaves it as it is.
+#[derive(Clone, Debug)]
+pub struct Holding<'r> {
+    one: &'r Compiled,
+    /// What it counts: paths and their values.
+    keys: Vec<(&'r str, Counted)>,
 }
 
 /// What rules made of a record.
@@ -161,9 +175,16 @@ impl Rules {
         Self(self.0.iter().map(|one| Compiled { expr: expr(&one.expr), ..one.clone() }).collect())
     }
 
-    /// Whether one of them may hold for a record of which only this is known.
-    pub fn may_hold(&self, known: &Known<'_>) -> bool {
-        self.0.iter().any(|one| one.expr.decide(&mut |found| decide(found, known)) != Some(false))
+    /// Those that hold for a record of which only this is known. `None`: that cannot be said, or one of them does
+    /// more than to count and to tell.
+    pub fn holding(&self, known: &Known<'_>) -> Option<Vec<Holding<'_>>> {
+        let mut all = Vec::new();
+        for one in &self.0 {
+            if one.expr.decide(&mut |found| decide(found, known))? {
+                all.push(one.holding(known)?);
+            }
+        }
+        Some(all)
     }
 
     /// Asks them in their order and does to the record what they say. `count` notes an observation and answers how many
@@ -186,36 +207,26 @@ impl Rules {
             if !held {
                 continue;
             }
-            let mut over = None;
-            if let (Some(window_s), Some(threshold)) = (one.rule.window, one.rule.threshold) {
-                let value = one.distinct.as_deref().map(|path| value_of(path, record, login, &mut row));
-                let value = match value {
-                    // There is nothing to count.
-                    Some(Ok(None)) => continue,
-                    Some(value) => value?.map(|value| words::hash(&value.counted())),
-                    None => None,
-                };
-                for path in &one.group_by {
-                    let Some(of) = value_of(path, record, login, &mut row)? else { continue };
-                    let (rule, key) = (one.rule.name.clone(), format!("{path}={}", of.counted()));
-                    let seen = count(Observation { rule, key, window_s, threshold, value });
-                    if seen >= threshold && over.is_none() {
-                        over = Some(format!("{path}={}", of.shown.chars().take(MAX_KEY).collect::<String>()));
-                    }
+            let mut keys = Vec::new();
+            let mut value = None;
+            if one.rule.window.is_some() {
+                if let Some(path) = &one.distinct {
+                    // Without one there is nothing to count.
+                    let Some(found) = value_of(path, record, login, &mut row)? else { continue };
+                    value = Some(words::hash(&found.counted()));
                 }
-                if over.is_none() {
-                    continue;
+                for path in &one.group_by {
+                    keys.extend(value_of(path, record, login, &mut row)?.map(|of| (path.as_str(), of)));
                 }
             }
+            let Some(enough) = one.count(&keys, value, count) else { continue };
             triaged.held.push(one.rule.name.clone());
             for action in &one.rule.then {
                 if act(action, record, &mut triaged) {
                     if !action.is_event() {
                         row = None;
                     }
-                    let (rule, action, key) = (one.rule.name.clone(), action.clone(), over.clone());
-                    let fired = Fired { rule, action, key, window_s: one.rule.window };
-                    triaged.fired.push(fired);
+                    triaged.fired.push(one.fired(action, &enough));
                 }
             }
             if one.rule.stop || triaged.dropped {
@@ -223,6 +234,59 @@ impl Rules {
             }
         }
         Ok(triaged)
+    }
+}
+
+impl Compiled {
+    fn holding(&self, known: &Known<'_>) -> Option<Holding<'_>> {
+        let Rule { stop, then, window, .. } = &self.rule;
+        if *stop || self.distinct.is_some() || !then.iter().all(Action::is_event) {
+            return None;
+        }
+        let mut keys = Vec::new();
+        for path in self.group_by.iter().filter(|_| window.is_some()) {
+            keys.extend(known(path)?.map(|value| (path.as_str(), Counted::of(value))));
+        }
+        Some(Holding { one: self, keys })
+    }
+
+    /// Counts what a record has under its paths. `None`: there is not enough of it yet.
+    fn count(
+        &self,
+        keys: &[(&str, Counted)],
+        value: Option<u64>,
+        count: &mut dyn FnMut(Observation) -> u32,
+    ) -> Option<Enough> {
+        let (Some(window_s), Some(threshold)) = (self.rule.window, self.rule.threshold) else {
+            return Some(Enough { key: None });
+        };
+        let mut key = None;
+        for (path, of) in keys {
+            let (rule, counted) = (self.rule.name.clone(), format!("{path}={}", of.counted()));
+            let seen = count(Observation { rule, key: counted, window_s, threshold, value });
+            if seen >= threshold && key.is_none() {
+                key = Some(format!("{path}={}", of.shown.chars().take(MAX_KEY).collect::<String>()));
+            }
+        }
+        key.is_some().then_some(Enough { key })
+    }
+
+    fn fired(&self, action: &Action, enough: &Enough) -> Fired {
+        Fired {
+            rule: self.rule.name.clone(),
+            action: action.clone(),
+            key: enough.key.clone(),
+            window_s: self.rule.window,
+        }
+    }
+}
+
+impl Holding<'_> {
+    /// Counts a record for which it holds, and adds what is to be told.
+    pub fn count(&self, triaged: &mut Triaged, count: &mut dyn FnMut(Observation) -> u32) {
+        let Some(enough) = self.one.count(&self.keys, None, count) else { return };
+        triaged.held.push(self.one.rule.name.clone());
+        triaged.fired.extend(self.one.rule.then.iter().map(|action| self.one.fired(action, &enough)));
     }
 }
 
@@ -306,12 +370,12 @@ fn value_of(
         _ => {}
     }
     if let Some(value) = of_record(record, path) {
-        return Ok(value.map(|value| Counted::of(value.to_owned())));
+        return Ok(value.map(Counted::of));
     }
     let mut first = None;
     leaves(write(row, record)?, &mut |name, _, value| {
         if name == path && first.is_none() {
-            first = Some(Counted::of(value.to_owned()));
+            first = Some(Counted::of(value));
         }
     })?;
     Ok(first)

@@ -63,29 +63,67 @@ fn a_rule_holds_for_what_its_expression_says() {
 }
 
 #[test]
-fn what_a_quick_look_says_is_what_holds() {
+fn what_a_quick_look_says_is_what_comes_of_it() {
+    let alert = json!([{"action": "alert"}]);
     let own = [
         json!({"name": "a", "when": "service:web AND timeout"}),
         json!({"name": "b", "when": "NOT level:INFO AND component:*"}),
         json!({"name": "c", "when": "category:billing OR endpoint:\"/pay/x\""}),
         json!({"name": "d", "when": "metadata.x:1 AND service:db"}),
+        json!({"name": "told", "when": "host:h", "then": alert}),
+        json!({"name": "last", "when": "host:s", "then": alert, "stop": true}),
+        json!({"name": "by-host", "when": "host:n", "then": alert, "window": 60, "threshold": 1, "group_by": ["host", "service"]}),
+        json!({"name": "by-user", "when": "host:u", "then": alert, "window": 60, "threshold": 1, "group_by": ["user_id"]}),
+        json!({"name": "distinct", "when": "host:d", "then": alert, "window": 60, "threshold": 1, "distinct": "user_id"}),
+        json!({"name": "often", "when": "host:o", "then": alert, "window": 60, "threshold": 2}),
     ];
     let rules = rules(&own).unwrap();
-    for (fields, may) in [
-        (json!({}), false),
-        (json!({"service": "web"}), true),
-        (json!({"service": "db"}), true),
-        (json!({"level": "WARN"}), false),
-        (json!({"level": "WARN", "component": "c"}), true),
-        (json!({"category": "billing"}), true),
-        (json!({"endpoint": "/pay/x"}), true),
-        (json!({"endpoint": "/x"}), false),
-        (json!({"level": "CRITICAL"}), true),
+    for (fields, holding) in [
+        (json!({}), Some(vec![])),
+        (json!({"service": "web"}), None),
+        (json!({"service": "db"}), None),
+        (json!({"level": "WARN"}), Some(vec![])),
+        (json!({"level": "WARN", "component": "c"}), None),
+        (json!({"category": "billing"}), None),
+        (json!({"endpoint": "/pay/x"}), None),
+        (json!({"endpoint": "/x"}), Some(vec![])),
+        (json!({"level": "CRITICAL"}), Some(vec!["critical", "error-burst"])),
+        (json!({"level": "ERROR"}), Some(vec!["error-burst"])),
+        (json!({"host": "h", "level": "ERROR"}), Some(vec!["told", "error-burst"])),
+        (json!({"host": "s"}), None),
+        (json!({"host": "n"}), Some(vec!["by-host"])),
+        (json!({"host": "u"}), None),
+        (json!({"host": "d"}), None),
+        (json!({"host": "o"}), Some(vec!["often"])),
     ] {
-        let record = record(&fields);
-        // Of a plain record the message is not looked at here.
+        let mut record = record(&fields);
+        // Whoever asks may not know the message.
         let known = |name: &str| if name == "message" { None } else { of_record(&record, name) };
-        assert_eq!(rules.may_hold(&known), may, "{fields}");
+        let found = rules.holding(&known);
+        let names = |all: &Vec<Holding<'_>>| -> Vec<String> {
+            all.iter().map(|one| one.one.rule.name.clone()).collect()
+        };
+        assert_eq!(
+            found.as_ref().map(names),
+            holding.map(|all| all.into_iter().map(str::to_owned).collect()),
+            "{fields}"
+        );
+        let Some(found) = found else { continue };
+        let (mut quick, mut counted) = (Triaged::default(), Vec::new());
+        let mut times = |observed: Observation| {
+            counted.push(observed);
+            1
+        };
+        for one in &found {
+            one.count(&mut quick, &mut times);
+        }
+        let mut also_counted = Vec::new();
+        let mut times = |observed: Observation| {
+            also_counted.push(observed);
+            1
+        };
+        assert_eq!(rules.triage(&mut record, None, &mut times).unwrap(), quick, "{fields}");
+        assert_eq!(also_counted, counted, "{fields}");
     }
 }
 
