@@ -1,8 +1,10 @@
 //! A column of a block: which template each value has, and the values of the templates' variables.
 //!
-//! `parse` cuts values up, `encode` writes them, `decode` and `own` find them again, `render` makes text of them.
+//! `dictionary` tells few values apart, `parse` cuts values up, `encode` writes them, `decode` and `own` find them
+//! again, `render` makes text of them.
 
 pub(super) mod decode;
+mod dictionary;
 pub(super) mod encode;
 mod own;
 pub(super) mod parse;
@@ -10,6 +12,7 @@ mod render;
 
 pub(super) use decode::{Anchor, Anchors, At, Entries, Variables};
 
+pub(super) use dictionary::Dictionary;
 pub(super) use encode::{Column, MAX_DEPTH, place};
 pub(super) use parse::Parsed;
 

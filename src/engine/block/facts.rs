@@ -20,6 +20,7 @@ use super::{
 };
 use crate::engine::record::{
     model::{Level, Status},
+    quote::special,
     row::RowHead,
     timestamp::Timestamp,
 };
@@ -412,6 +413,9 @@ fn number(value: &Value) -> Option<f64> {
 
 /// The bytes of a text as JSON, without its quotes.
 fn json_bytes(text: &str) -> usize {
+    if special(text.as_bytes()).is_none() {
+        return text.len();
+    }
     let of = |byte: u8| match byte {
         b'"' | b'\\' => 2,
         0..0x20 => 6,

@@ -2,6 +2,7 @@
 //! for each text of a block and not once for each row.
 
 use super::{
+    column::Dictionary,
     numbers::Numbers,
     shred::{Kind, Shredded, Shredder},
 };
@@ -21,6 +22,8 @@ pub(super) struct CountedRow {
 pub(super) struct Fields<'s, 'a> {
     pub(super) shredder: &'s Shredder,
     pub(super) shredded: &'s Shredded<'a>,
+    /// Of each column that has one.
+    pub(super) dictionaries: &'s [Option<Dictionary<'s>>],
 }
 
 impl<'s> Fields<'s, '_> {
@@ -28,10 +31,7 @@ impl<'s> Fields<'s, '_> {
     pub(super) fn first(&self, paths: &[&[&str]]) -> Vec<Option<&'s str>> {
         let mut found = vec![None; self.shredded.shapes.len()];
         for path in paths.iter().rev() {
-            for ((known, kind), (rows, values)) in self.shredder.columns.iter().zip(&self.shredded.columns) {
-                if *kind == Kind::Raw || !known.iter().eq(path.iter()) {
-                    continue;
-                }
+            for (rows, values) in self.columns(path).filter_map(|column| self.shredded.columns.get(column)) {
                 for (row, value) in rows.iter().zip(values) {
                     if let Some(slot) = found.get_mut(*row as usize) {
                         *slot = Some(&**value);
@@ -42,9 +42,32 @@ impl<'s> Fields<'s, '_> {
         found
     }
 
-    /// The same, numbered; an empty text is none.
+    /// The same, numbered.
     pub(super) fn numbered(&self, paths: &[&[&str]]) -> Numbered<'s> {
-        Numbered::of(self.first(paths).into_iter().map(|text| text.filter(|text| !text.is_empty())))
+        let mut columns = paths.iter().flat_map(|path| self.columns(path));
+        let only = columns.next().filter(|_| columns.next().is_none());
+        let known =
+            |column: usize| self.shredded.columns.get(column).zip(self.dictionaries.get(column)?.as_ref());
+        if let Some(((rows, _), dictionary)) = only.and_then(known) {
+            let mut of_rows = vec![None; self.shredded.shapes.len()];
+            for (row, number) in rows.iter().zip(&dictionary.numbers) {
+                if let Some(slot) = of_rows.get_mut(*row as usize) {
+                    *slot = Some(*number);
+                }
+            }
+            return Numbered { texts: dictionary.texts.clone(), of_rows };
+        }
+        let mut numbers = Numbers::default();
+        let of_rows = self.first(paths).into_iter().map(|text| Some(numbers.number(text?))).collect();
+        Numbered { texts: numbers.keys, of_rows }
+    }
+
+    /// The columns of a path that have texts or numbers.
+    fn columns(&self, path: &[&str]) -> impl Iterator<Item = usize> {
+        let all = self.shredder.columns.iter().zip(&self.shredded.columns).enumerate();
+        all.filter_map(move |(number, ((known, kind), (rows, _)))| {
+            (*kind != Kind::Raw && !rows.is_empty() && known.iter().eq(path.iter())).then_some(number)
+        })
     }
 }
 
@@ -56,12 +79,6 @@ pub(super) struct Numbered<'a> {
 }
 
 impl<'a> Numbered<'a> {
-    pub(super) fn of(texts: impl Iterator<Item = Option<&'a str>>) -> Self {
-        let mut numbers = Numbers::default();
-        let of_rows = texts.map(|text| Some(numbers.number(text?))).collect();
-        Self { texts: numbers.keys, of_rows }
-    }
-
     /// The number of a row's text.
     pub(super) fn number(&self, row: usize) -> Option<u32> {
         self.of_rows.get(row).copied().flatten()

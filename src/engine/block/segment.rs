@@ -5,9 +5,9 @@ use std::cell::Cell;
 use super::{
     Corrupt, MAX_BLOCK_BYTES, MAX_INFLATED_BYTES, MAX_SEGMENT_BLOCK_ROWS, SegmentId, VERSION,
     chunks::{self, Interner, Room},
-    column::{self, Column, Parsed},
+    column::{self, Column, Dictionary, Parsed},
     facts::Facts,
-    fields::{CountedRow, Fields, Numbered},
+    fields::{CountedRow, Fields},
     footer::{BlockColumn, BlockMeta, ColumnMeta, Footer, Place},
     gzip::{self, Deflater},
     packed::{self, Body},
@@ -279,25 +279,30 @@ impl Writer {
 
     /// Counts rows that were taken apart, and writes their columns; whether there was room for them.
     fn write_columns(&mut self, heads: &[Head], shredded: &Shredded<'_>, meta: &mut BlockMeta) -> bool {
-        let fields = Fields { shredder: &self.shredder, shredded };
+        let columns = shredded.columns.iter().map(|(_, values)| values.iter().map(|value| &**value));
+        let dictionaries: Vec<_> = columns.map(Dictionary::of).collect();
+        let fields = Fields { shredder: &self.shredder, shredded, dictionaries: &dictionaries };
         count_columns(&mut self.footer, heads, &fields, &mut self.facts_weight);
         self.templates.resize_with(self.shredder.columns.len(), Interner::default);
         self.filters.resize_with(self.shredder.columns.len(), Vec::new);
         let left = self.template_room.clone();
         let mut parsed = Vec::new();
-        for ((number, (_, kind)), (in_rows, values)) in
-            (0_u32..).zip(&self.shredder.columns).zip(&shredded.columns)
+        for (((number, (_, kind)), (in_rows, values)), dictionary) in
+            (0_u32..).zip(&self.shredder.columns).zip(&shredded.columns).zip(dictionaries)
         {
             let Some(known) = self.templates.get(number as usize).filter(|_| !values.is_empty()) else {
                 continue;
             };
             let values: Vec<&str> = values.iter().map(|value| &**value).collect();
+            let numbers = dictionary.as_ref().map_or(&values, |dictionary| &dictionary.texts);
+            let range = if *kind == Kind::Number { chunks::range(numbers) } else { None };
             let room = Room::new(known, &left);
             let one = match kind {
-                Kind::Raw => Parsed::of_json(&values, |form| room.take(form), &chunks::json_words),
-                Kind::Text | Kind::Number => Parsed::of_texts(&values, |form| room.take(form)),
+                Kind::Raw => {
+                    Parsed::of_json(&values, dictionary, |form| room.take(form), &chunks::json_words)
+                }
+                Kind::Text | Kind::Number => Parsed::of_texts(&values, dictionary, |form| room.take(form)),
             };
-            let range = if *kind == Kind::Number { chunks::range(&values) } else { None };
             parsed.push((number, in_rows, one, range));
         }
         let weights =
@@ -438,7 +443,7 @@ fn count_columns(footer: &mut Footer, heads: &[Head], fields: &Fields<'_, '_>, f
         weight,
     };
     let rows: Vec<CountedRow> = heads.iter().zip(weights).map(counted).collect();
-    let services = Numbered::of(fields.first(&[&["service"]]).into_iter());
+    let services = fields.numbered(&[&["service"]]);
     summary::count_block(&mut footer.services, &mut footer.rollup, &rows, &services);
     footer.facts.count_block(&rows, &services, fields, facts_weight);
 }

@@ -76,6 +76,8 @@ pub(super) struct Shredder {
     in_shapes: usize,
     path_bytes: usize,
     pub(super) columns: Vec<(Path, Kind)>,
+    /// Values of each column in the rows that were taken apart before.
+    lengths: Vec<usize>,
     pub(super) shapes: Vec<Vec<u32>>,
     known_shapes: HashMap<Vec<u32>, u32>,
 }
@@ -99,8 +101,18 @@ struct Leaf<'a> {
 impl Default for Shredder {
     fn default() -> Self {
         let nodes = vec![Node::default()];
-        let (of_fields, columns, shapes, known_shapes) = Default::default();
-        Self { nodes, of_fields, pass: 0, in_shapes: 0, path_bytes: 0, columns, shapes, known_shapes }
+        let (of_fields, columns, lengths, shapes, known_shapes) = Default::default();
+        Self {
+            nodes,
+            of_fields,
+            pass: 0,
+            in_shapes: 0,
+            path_bytes: 0,
+            columns,
+            lengths,
+            shapes,
+            known_shapes,
+        }
     }
 }
 
@@ -130,7 +142,8 @@ impl Shredder {
             };
             for (leaf, column) in leaves.drain(..).zip(&shape) {
                 while shredded.columns.len() <= *column as usize {
-                    shredded.columns.push((Vec::new(), Vec::new()));
+                    let most = self.lengths.get(shredded.columns.len()).copied().unwrap_or(0);
+                    shredded.columns.push((Vec::with_capacity(most), Vec::with_capacity(most)));
                 }
                 if let Some((rows, values)) = shredded.columns.get_mut(*column as usize) {
                     rows.push(nth);
@@ -140,6 +153,8 @@ impl Shredder {
             last = Some(id);
             shredded.shapes.push(id);
         }
+        self.lengths.clear();
+        self.lengths.extend(shredded.columns.iter().map(|(rows, _)| rows.len()));
         Ok(shredded)
     }
 

@@ -7,6 +7,9 @@ use std::borrow::Cow;
 
 /// The text in lower case, character by character, so that a part folds as it does within the whole.
 pub fn fold(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(text);
+    }
     let folded = |c: char| if c.is_ascii() { !c.is_ascii_uppercase() } else { c.to_lowercase().eq([c]) };
     if text.chars().all(folded) {
         Cow::Borrowed(text)

@@ -121,11 +121,7 @@ impl<'a> Plain<'a> {
                 Slot::Duration if vocabulary::is_in_seconds(key) => return None,
                 Slot::Duration => duration = Some(scan.number()?),
                 Slot::Tags => tags = Some(scan.strings()?),
-                Slot::Metadata => {
-                    let mut own = Vec::new();
-                    metadata = Some(scan.members(&mut own)?);
-                    names.extend(own);
-                }
+                Slot::Metadata => metadata = Some(scan.members(&mut names)?),
                 // A slot that is none of these goes the long way.
                 text => *texts.get_mut(text as usize)? = Some(scan.string()?),
             }

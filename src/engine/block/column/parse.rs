@@ -7,15 +7,11 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::Values;
+use super::{Dictionary, Values};
 use crate::engine::block::{
-    numbers::Numbers,
-    template::{Cut, Fixed, RAW_FORM, Var, static_form},
+    template::{Cut, Fixed, RAW_FORM, Var},
     words,
 };
-
-/// A column of few values is a dictionary: each is a template.
-const MAX_DICTIONARY: usize = 64;
 
 /// A value that is longer is no template: they stand in the footer.
 const MAX_FORM_BYTES: usize = 1_000;
@@ -48,7 +44,7 @@ pub(in crate::engine::block) struct Rows {
 }
 
 impl Rows {
-    fn new(form: &str, vars: &[(Var, usize, usize)]) -> Self {
+    pub(super) fn new(form: &str, vars: &[(Var, usize, usize)]) -> Self {
         let vars = vars.iter().map(|(var, ..)| (*var, Values::new(*var))).collect();
         Self { form: form.to_owned(), count: 0, vars }
     }
@@ -90,9 +86,13 @@ impl Known {
 
 impl Parsed {
     /// Cuts up text. `room` says whether the segment's dictionary can take one more template.
-    pub(in crate::engine::block) fn of_texts(values: &[&str], room: impl Fn(&str) -> bool) -> Self {
-        if let Some(parsed) = Self::dictionary(values) {
-            return parsed.without_rare(values, 1, room, &text_words);
+    pub(in crate::engine::block) fn of_texts(
+        values: &[&str],
+        dictionary: Option<Dictionary<'_>>,
+        room: impl Fn(&str) -> bool,
+    ) -> Self {
+        if let Some(dictionary) = dictionary {
+            return dictionary.into_parsed().without_rare(values, 1, room, &text_words);
         }
         let rare = if values.len() < 256 { 2 } else { 4 };
         let parsed = Self::templates(values);
@@ -105,47 +105,18 @@ impl Parsed {
     /// Takes JSON that is no text and no number: a dictionary, or whole.
     pub(in crate::engine::block) fn of_json(
         values: &[&str],
+        dictionary: Option<Dictionary<'_>>,
         room: impl Fn(&str) -> bool,
         words: &dyn Fn(&str, &mut Vec<u64>),
     ) -> Self {
-        let parsed = Self::dictionary(values).unwrap_or_else(|| {
+        let whole = || {
             let rows = Rows::new("", &[]);
             Self { tids: vec![0; values.len()], templates: vec![rows], words: Vec::new() }
-        });
+        };
+        let parsed = dictionary.map_or_else(whole, Dictionary::into_parsed);
         let keep = if parsed.templates.iter().all(|rows| rows.count > 0) { 1 } else { u32::MAX };
         // Within an escape begins no word: the words of a template would be others than the value's.
         parsed.without_rare(values, keep, |form| !form.contains('\\') && room(form), words)
-    }
-
-    fn dictionary(values: &[&str]) -> Option<Self> {
-        let most = MAX_DICTIONARY.min((values.len() / 8).max(8));
-        let mut parsed = Self { tids: Vec::with_capacity(values.len()), ..Self::default() };
-        let mut known = Numbers::default();
-        let mut last: Option<(&str, u32)> = None;
-        for value in values {
-            let tid = match last {
-                Some((text, tid)) if text == *value => tid,
-                _ => known.number_below(*value, most)?,
-            };
-            last = Some((value, tid));
-            parsed.tids.push(tid);
-        }
-        parsed.templates = known
-            .keys
-            .iter()
-            .map(|text| {
-                // The form may have marks in it.
-                let mut form = String::new();
-                static_form(text, &mut form);
-                Rows::new(&form, &[])
-            })
-            .collect();
-        for tid in &parsed.tids {
-            if let Some(rows) = parsed.templates.get_mut(*tid as usize) {
-                rows.count += 1;
-            }
-        }
-        Some(parsed)
     }
 
     fn templates(values: &[&str]) -> Self {

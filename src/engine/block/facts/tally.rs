@@ -66,7 +66,8 @@ pub(super) fn count(
         let minute = fine::minute_of_hour(row.time);
         tally.count(minute, &one);
         for (dimension, values) in Dimension::ALL.into_iter().zip(&values) {
-            if let Some(number) = values.number(nth) {
+            // An empty text is none.
+            if let Some(number) = values.number(nth).filter(|number| !values.text(*number).is_empty()) {
                 tally.count_text(dimension, number, minute, &one);
             }
         }

@@ -56,7 +56,7 @@ fn a_segment_counts_its_rows_as_they_are_counted_one_by_one() {
         .chain((240..260).map(|n| line(n, &json!({ "metadata": { "version": format!("2.{}", n % 2), "latency_ms": n } }))))
         .chain((260..270).map(|n| line(n, &json!({ "duration_ms": 3, "metadata": { "latency_ms": n, "release": "a", "version": "b" } }))))
         // Rows with a weight, without fields, and of another shape.
-        .chain((200..240).map(|n| line(n, &json!({ "sample_rate": 10, "metadata": { "release": 7, "x": n } }))))
+        .chain((200..240).map(|n| line(n, &json!({ "sample_rate": 10, "component": "", "metadata": { "release": 7, "x": n } }))))
         .collect();
     let mut expected = Facts::default();
     for line in &lines {

@@ -30,19 +30,16 @@ impl Cut {
     /// Cuts a value. `false` when it can only be kept whole.
     pub(in crate::engine::block) fn cut(&mut self, value: &str) -> bool {
         self.clear();
-        if !value.bytes().any(|b| b.is_ascii_digit()) {
-            static_form(value, &mut self.form);
-            return true;
-        }
         let mut at = 0;
-        while let Some((start, end)) = next_word(value, at) {
-            self.text(value, at, start);
-            at = self.word(value, start, end);
-            if at == 0 {
-                return false;
+        if value.bytes().any(|b| b.is_ascii_digit()) {
+            while let Some((start, end)) = next_word(value, at) {
+                at = self.word(value, start, end);
+                if at == 0 {
+                    return false;
+                }
             }
         }
-        self.text(value, at, value.len());
+        self.text(value, value.len());
         true
     }
 
@@ -57,11 +54,14 @@ impl Cut {
         matches!(self.vars.as_slice(), [(Var::Raw, ..)])
     }
 
-    fn text(&mut self, value: &str, from: usize, to: usize) {
+    /// Takes what stands behind the last variable, up to here.
+    fn text(&mut self, value: &str, to: usize) {
+        let from = self.vars.last().map_or(0, |(_, _, end)| *end);
         static_form(value.get(from..to).unwrap_or_default(), &mut self.form);
     }
 
-    pub(super) fn var(&mut self, var: Var, start: usize, end: usize) {
+    fn var(&mut self, value: &str, var: Var, start: usize, end: usize) {
+        self.text(value, start);
         put_var(&mut self.form, var);
         self.vars.push((var, start, end));
     }
@@ -75,11 +75,10 @@ impl Cut {
             for (from, to) in [(0, 8), (9, 13), (14, 18), (19, 23), (24, UUID_LEN)] {
                 self.words.push((start + from, start + to));
             }
-            self.var(Var::Uuid, start, start + UUID_LEN);
+            self.var(value, Var::Uuid, start, start + UUID_LEN);
             return start + UUID_LEN;
         }
         if digits == 0 {
-            self.text(value, start, end);
             return end;
         }
         if digits == word.len()
@@ -90,7 +89,7 @@ impl Cut {
                 self.words.push((from, from + part.len()));
                 from += part.len() + 1;
             }
-            self.var(Var::Ip4, start, end);
+            self.var(value, Var::Ip4, start, end);
             return end;
         }
         if !word.is_ascii() && !words::fold(word).chars().all(words::is_word) {
@@ -98,17 +97,17 @@ impl Cut {
         }
         self.words.push((start, end));
         if digits == word.len() {
-            self.number(word, start);
+            self.number(value, word, start);
         } else if (MIN_HEX..=MAX_HEX).contains(&word.len()) && word.bytes().all(is_hex) {
             #[expect(clippy::cast_possible_truncation, reason = "at most MAX_HEX")]
-            self.var(Var::Hex(word.len() as u8), start, end);
+            self.var(value, Var::Hex(word.len() as u8), start, end);
         } else {
             self.mixed(value, word, start, digits);
         }
         end
     }
 
-    fn number(&mut self, digits: &str, start: usize) {
+    fn number(&mut self, value: &str, digits: &str, start: usize) {
         let end = start + digits.len();
         #[expect(clippy::cast_possible_truncation, reason = "at most MAX_DIGITS")]
         let var = match digits.len() {
@@ -116,7 +115,7 @@ impl Cut {
             length if length > 1 && digits.starts_with('0') => Var::Padded(length as u8),
             _ => Var::Int,
         };
-        self.var(var, start, end);
+        self.var(value, var, start, end);
     }
 
     /// A word of letters and digits: a number with a unit on one side, or a variable as a whole.
@@ -126,13 +125,11 @@ impl Cut {
         let number_first = word.bytes().take_while(u8::is_ascii_digit).count() == digits;
         let number_last = word.bytes().rev().take_while(u8::is_ascii_digit).count() == digits;
         if letters <= MAX_UNIT && number_first {
-            self.number(word.get(..digits).unwrap_or_default(), start);
-            self.text(value, start + digits, end);
+            self.number(value, word.get(..digits).unwrap_or_default(), start);
         } else if letters <= MAX_UNIT && number_last {
-            self.text(value, start, start + letters);
-            self.number(word.get(letters..).unwrap_or_default(), start + letters);
+            self.number(value, word.get(letters..).unwrap_or_default(), start + letters);
         } else {
-            self.var(Var::Word, start, end);
+            self.var(value, Var::Word, start, end);
         }
     }
 }

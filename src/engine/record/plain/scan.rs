@@ -179,7 +179,8 @@ impl<'a> Scan<'a> {
         self.within(|scan| scan.items(|scan| scan.string().map(|_| ())))
     }
 
-    /// The fields of an object, as they are stored without its braces, and their names.
+    /// The fields of an object, as they are stored without its braces. Their names are added to `names`; the caller
+    /// looks for those that are there twice.
     pub(super) fn members(&mut self, names: &mut Vec<&'a str>) -> Option<Cow<'a, str>> {
         self.within(|scan| scan.pass_members(names, 1))
     }
@@ -216,7 +217,11 @@ impl<'a> Scan<'a> {
         }
         match self.peek()? {
             b'"' => self.string().map(|_| ()),
-            b'{' => self.pass_members(&mut Vec::new(), depth),
+            b'{' => {
+                let mut names = Vec::new();
+                self.pass_members(&mut names, depth)?;
+                (!has_twice(&names)).then_some(())
+            }
             b'[' => self.items(|scan| scan.pass(depth + 1)),
             b't' => self.literal("true"),
             b'f' => self.literal("false"),
@@ -229,8 +234,7 @@ impl<'a> Scan<'a> {
         self.object(&mut |scan, name| {
             names.push(name);
             scan.pass(depth + 1)
-        })?;
-        (!has_twice(names)).then_some(())
+        })
     }
 
     /// Goes over an array, each item by `each`.

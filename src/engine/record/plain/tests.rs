@@ -147,6 +147,7 @@ fn plain_records_go_the_quick_way_and_others_the_long_one() {
         r#"{"service":"api","message":"m","x":1,"x":2}"#,
         r#"{"service":"api","message":"m","x":1,"metadata":{"x":2}}"#,
         r#"{"service":"api","message":"m","x":{"a":1,"a":2}}"#,
+        r#"{"service":"api","message":"m","metadata":{"a":1,"a":2}}"#,
         r#"{"service":"api","message":"m","ticket_id":1}"#,
         r#"{"service":"api","message":"m","status":"FAILED"}"#,
         r#"{"service":"api","message":"m","x":01}"#,
