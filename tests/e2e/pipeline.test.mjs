@@ -213,6 +213,8 @@ describe("rules", () => {
       assert.equal(log.retention_class, tag === undefined ? "standard" : "security");
     }
     const failed = { service: "sshd", message: "Failed password for root from 198.51.100.7 port 22 ssh2" };
+    const window = () => Math.floor(Date.now() / 300_000);
+    const began = window();
     const tags = [];
     for (let nth = 0; nth < 12; nth++) {
       const { body } = await call(t, "/logs", { json: failed });
@@ -221,8 +223,10 @@ describe("rules", () => {
     assert.deepEqual(tags.slice(0, 9), Array(9).fill(false));
     assert.deepEqual(tags.slice(-2), [true, true]);
     const alerts = async () => (await get(t, "/admin/events")).data.filter(({ rule, key }) => rule === "brute-force" && key.startsWith("login.address"));
-    await until(async () => (await alerts())[0]?.count >= 2, { ms: 15_000, what: "the alert" });
-    assert.equal((await alerts()).length, 1);
+    const told = async () => (await alerts()).reduce((sum, { count }) => sum + count, 0);
+    await until(async () => (await told()) >= 2, { ms: 15_000, what: "the alert" });
+    // One of the rule's window, and of those that began meanwhile.
+    assert.ok((await alerts()).length <= 1 + window() - began, JSON.stringify(await alerts()));
   });
 });
 

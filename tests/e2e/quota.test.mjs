@@ -16,7 +16,7 @@ const batch = (count, service = "api") => Array.from({ length: count }, (_, n) =
 // A day that ends in the middle of a test would give each quota twice.
 async function notAtMidnight() {
   const left = 86_400_000 - (Date.now() % 86_400_000);
-  if (left < 60_000) await new Promise((done) => setTimeout(done, left + 1_000));
+  if (left < 120_000) await new Promise((done) => setTimeout(done, left + 1_000));
 }
 
 describe("daily quotas", () => {
