@@ -230,6 +230,21 @@ describe("rules", () => {
   });
 });
 
+test("errors and critical logs are told of once for all that are alike, and stored as they were sent", async (context) => {
+  const t = await startTimberline(UNLIMITED);
+  context.after(() => t.dispose());
+  const logs = Array.from({ length: 60 }, (_, n) => ({ service: "pay", level: n < 3 ? "CRITICAL" : "ERROR", message: `number ${n} was lost` }));
+  const ids = await store(t, logs);
+  const told = async (name) => (await get(t, "/admin/events")).data.filter(({ rule }) => rule === name);
+  await until(async () => (await told("error-burst")).length > 0, { ms: 15_000, what: "the burst" });
+  const [[critical], [burst]] = [await told("critical"), await told("error-burst")];
+  assert.deepEqual([critical.count, critical.message, critical.log_id, critical.service], [3, "number 0 was lost", ids[0], "pay"]);
+  // The fiftieth is the first that is told of.
+  assert.deepEqual([burst.count, burst.message, burst.log_id, burst.key], [11, "number 49 was lost", ids[49], "service=pay"]);
+  const log = await get(t, `/api/v1/logs/${ids[49]}`);
+  assert.deepEqual([log.level, log.message, log.tags ?? []], ["ERROR", "number 49 was lost", []]);
+});
+
 test("steps that are switched off leave logs as they were sent, before a flush and after", async (context) => {
   const t = await startTimberline(UNLIMITED);
   context.after(() => t.dispose());
