@@ -5,9 +5,7 @@ use std::sync::OnceLock;
 use axum::Router;
 use tower::Service;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
-use worker::{
-    Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, console_error, event,
-};
+use worker::{Context, Env, Result, ScheduleContext, ScheduledEvent, console_error, event, web_sys};
 
 use crate::{
     app::{self, App, jobs},
@@ -34,11 +32,11 @@ fn start() {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<web_sys::Response> {
     let (app, router) = service(&env)?;
     #[cfg(feature = "contract")]
     if let Some(answer) = platform::contract::run(&request, &env).await? {
-        return Ok(answer);
+        return Ok(answer.into());
     }
     let answer = match exchange::request(request) {
         Ok(request) => router.clone().call(request).await?,

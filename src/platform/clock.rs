@@ -1,10 +1,10 @@
 //! Time, randomness and the console.
 
 use async_trait::async_trait;
-use js_sys::{Function, Promise};
+use js_sys::{Date, Function, Promise};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
-use worker::{Date, console_error, send::SendFuture};
+use worker::{console_error, send::SendFuture};
 
 use crate::ports::{Clock, Journal, Random};
 
@@ -13,7 +13,10 @@ pub(super) struct Platform;
 #[async_trait]
 impl Clock for Platform {
     fn now_ms(&self) -> u64 {
-        Date::now().as_millis()
+        // Whole and positive, far below 2^53; `worker::Date` makes an object of it.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let now = Date::now() as u64;
+        now
     }
 
     async fn sleep_ms(&self, ms: u64) {

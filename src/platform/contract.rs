@@ -1,6 +1,6 @@
 //! Runs the contract suite on the real parts: `GET /__contract/PART`.
 
-use worker::{Env, Request, Response, Result};
+use worker::{Env, Request, Response, Result, web_sys};
 
 use super::{
     copies::KvCopies,
@@ -15,7 +15,8 @@ use crate::{
     ports::{ShardName, model::Question},
 };
 
-pub(crate) async fn run(request: &Request, env: &Env) -> Result<Option<Response>> {
+pub(crate) async fn run(request: &web_sys::Request, env: &Env) -> Result<Option<Response>> {
+    let request = Request::from(Clone::clone(request));
     let path = request.path();
     let Some(part) = path.strip_prefix("/__contract/") else { return Ok(None) };
     let kept = match part {
@@ -31,7 +32,7 @@ pub(crate) async fn run(request: &Request, env: &Env) -> Result<Option<Response>
         "anomalies" => contract::anomalies(&D1Catalog::new(env.d1("DB")?)).await,
         "analyses" => contract::analyses(&D1Catalog::new(env.d1("DB")?)).await,
         "copies" => contract::copies(&KvCopies::new(env.kv("KV")?)).await,
-        "model" => return ask(request, env).await.map(Some),
+        "model" => return ask(&request, env).await.map(Some),
         // What the other parts have sent so far.
         "statements" => contract::statements(&d1::sent::all()),
         "shard_log" => {

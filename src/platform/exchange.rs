@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use axum::{
     body::{Body, HttpBody},
-    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
 };
 use bytes::Bytes;
 use futures::stream;
 use http_body_util::BodyExt;
-use js_sys::Reflect;
+use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
-use worker::{Headers, ResponseBuilder, Result, send::SendFuture, web_sys};
+use wasm_bindgen_futures::JsFuture;
+use worker::{Headers, Result, send::SendFuture, web_sys};
 
 use super::socket;
 use crate::engine::pipeline::Client;
@@ -21,32 +22,36 @@ use crate::engine::pipeline::Client;
 /// caller has shown a key then, and the handler's own limit has been checked.
 const WHOLE_BYTES: u64 = 16 << 20;
 
-/// The request for the router, or why there can be none.
-pub(crate) fn request(mut incoming: worker::Request) -> std::result::Result<Request<Body>, String> {
-    let headers = headers(incoming.headers());
-    let head = incoming.inner();
+/// The request for the router, or why there can be none. Each thing is asked for once: it is a call of JavaScript.
+pub(crate) fn request(incoming: web_sys::Request) -> std::result::Result<Request<Body>, String> {
+    let headers = headers(&Headers(incoming.headers()));
     let mut request = Request::builder()
-        .method(head.method().as_str())
-        .uri(head.url())
+        .method(incoming.method().as_str())
+        .uri(incoming.url())
         .body(Body::empty())
         .map_err(|error| error.to_string())?;
-    let length =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if head.method() == "POST"
-        && let Some(client) = client(head, &headers)
+    if request.method() == Method::POST
+        && let Some(client) = client(&incoming, &headers)
     {
         request.extensions_mut().insert(Arc::new(client));
     }
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     *request.headers_mut() = headers;
-    *request.body_mut() = match (head.body(), length) {
-        (None, _) => Body::empty(),
-        (Some(_), Some(length)) if length <= WHOLE_BYTES => {
-            let read = async move { incoming.bytes().await.map(Bytes::from).map_err(|e| e.to_string()) };
+    *request.body_mut() = match length {
+        Some(length) if length <= WHOLE_BYTES => {
+            let read = async move { whole(&incoming).await.map_err(|error| error.to_string()) };
             Body::from_stream(stream::once(SendFuture::new(read)))
         }
-        (Some(stream), _) => Body::new(worker::Body::new(stream)),
+        // Asked for here only: `body` makes a stream.
+        _ => incoming.body().map_or_else(Body::empty, |stream| Body::new(worker::Body::new(stream))),
     };
     Ok(request)
+}
+
+async fn whole(incoming: &web_sys::Request) -> Result<Bytes> {
+    let read = JsFuture::from(incoming.array_buffer()?).await?;
+    Ok(Uint8Array::new(&read).to_vec().into())
 }
 
 /// What the platform tells of who sent a request. Each field is asked for by itself: which there are depends on the plan.
@@ -70,17 +75,20 @@ fn headers(from: &Headers) -> HeaderMap {
     valid.collect()
 }
 
-pub(crate) async fn response(answer: Response<Body>) -> Result<worker::Response> {
+pub(crate) async fn response(answer: Response<Body>) -> Result<web_sys::Response> {
     let (parts, body) = answer.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        return socket::response(&parts.headers, body);
+        return Ok(socket::response(&parts.headers, body)?.into());
     }
     if body.size_hint().exact().is_none() {
-        return Response::from_parts(parts, body).try_into();
+        return worker::response_to_wasm(Response::from_parts(parts, body));
     }
     let bytes = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-    let builder = ResponseBuilder::new().with_status(parts.status.as_u16());
-    Ok(builder.with_headers(headers_of(&parts.headers)?).fixed(bytes.into()))
+    let init = web_sys::ResponseInit::new();
+    init.set_status(parts.status.as_u16());
+    init.set_headers(&headers_of(&parts.headers)?.0);
+    let bytes = Uint8Array::from(&*bytes);
+    Ok(web_sys::Response::new_with_opt_buffer_source_and_init(Some(&bytes), &init)?)
 }
 
 pub(super) fn headers_of(from: &HeaderMap) -> Result<Headers> {
