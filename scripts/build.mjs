@@ -65,7 +65,8 @@ async function compile({ out, flags, test }, { workerBuild, env }) {
 async function bundle(made, to) {
   const { build } = await import("esbuild");
   const fixed = { bundle: true, format: "esm", target: "esnext", minify: true, external: ["cloudflare:*", "*.wasm"], logLevel: "warning" };
-  await build({ ...fixed, entryPoints: [join(ROOT, "src/entry.js")], alias: { "worker-build": made }, outfile: to });
+  const inject = [join(ROOT, "src/platform/microtask.js")];
+  await build({ ...fixed, entryPoints: [join(ROOT, "src/entry.js")], inject, alias: { "worker-build": made }, outfile: to });
 }
 
 function isCurrent({ out }, inputs = hash()) {

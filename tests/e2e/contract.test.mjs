@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { buildContract } from "../../scripts/build.mjs";
-import { startTimberline } from "./harness.mjs";
+import { startTimberline, until } from "./harness.mjs";
+import { counters } from "./helpers.mjs";
 
 let t;
 before(async () => {
@@ -23,6 +24,19 @@ test("a promise that is not kept is noticed", async () => {
   const answer = await t.fetch("/__contract/objects");
   assert.equal(answer.status, 500);
   assert.match(await answer.text(), /no object reads as none/);
+});
+
+test("a Worker that has trapped begins anew with the next request", async () => {
+  const post = async () => assert.equal((await t.fetch("/logs", { json: { service: "trap", message: "x" } })).status, 201);
+  const read = async () => (await counters(t)).d1_rows_read;
+  await (await t.fetch("/__contract/catalog")).text();
+  await post();
+  const before = await read();
+  assert.equal((await t.fetch("/__contract/trap")).status, 500);
+  // Counts are those of an instance.
+  assert.ok((await read()) < before);
+  await post();
+  await until(() => t.logs.some(({ message }) => message.includes("Reinitializing Wasm application")), { what: "a line that says so" });
 });
 
 test("what ships has no contract route", async () => {
