@@ -61,7 +61,7 @@ pub(super) struct Kept {
 impl Tables {
     fn add(&mut self, segments: &[CatalogEntry]) {
         for entry in segments.iter().filter(|entry| !self.removals.contains_key(&entry.key)) {
-            self.rows_written += 3;
+            self.rows_written += 4;
             self.segments.entry(place(entry)).or_insert_with(|| Kept { entry: entry.clone(), born: 0 });
         }
     }
@@ -71,7 +71,7 @@ impl Tables {
             return false;
         }
         let tenants: BTreeSet<&String> = gone.iter().map(|entry| &entry.id.tenant).collect();
-        self.rows_written += (tenants.len() + 4 * gone.len() + 4 * new.len()) as u64;
+        self.rows_written += (tenants.len() + 4 * gone.len() + 5 * new.len()) as u64;
         for tenant in tenants {
             *self.epochs.entry(tenant.clone()).or_default() += 1;
         }

@@ -77,7 +77,7 @@ impl Tables {
             self.removals.extend(part_keys(partition).map(|key| (key, now)));
         }
         self.removals.retain(|key, _| part_keys(new).all(|own| own != *key));
-        self.rows_written += 1 + gone.len() as u64;
+        self.rows_written += 2 + gone.len() as u64;
         self.partitions.insert(id(new), (new.clone(), header.to_vec()));
     }
 

@@ -162,13 +162,13 @@ function producer({ name, script, ...options }) {
   return { name, compatibilityDate: COMPATIBILITY_DATE, modules: true, script, tails: ["timberline"], ...options };
 }
 
-/** Applies migrations/ in the order of their names, each once, noted where wrangler notes it. */
-async function migrate(db) {
+/** Applies migrations/ in the order of their names, each once, noted where wrangler notes it; all, or those before `until`. */
+export async function migrate(db, until = "~") {
   await db.prepare("CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)").run();
   const { results } = await db.prepare("SELECT name FROM d1_migrations").all();
   const applied = new Set(results.map(({ name }) => name));
   const dir = join(ROOT, "migrations");
-  for (const name of readdirSync(dir).filter((file) => file.endsWith(".sql") && !applied.has(file)).sort()) {
+  for (const name of readdirSync(dir).filter((file) => file.endsWith(".sql") && file < until && !applied.has(file)).sort()) {
     const statements = splitStatements(readFileSync(join(dir, name), "utf8")).map((sql) => db.prepare(sql));
     await db.batch([...statements, db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name)]);
   }
