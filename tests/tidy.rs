@@ -68,6 +68,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "chrono",
             "flate2",
             "hmac",
+            "indexmap",
             "ipnet",
             "itoa",
             "jsonwebtoken",

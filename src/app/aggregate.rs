@@ -4,7 +4,7 @@
 mod facets;
 mod fields;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 pub use facets::{Counting, Facet, FacetValue, Facets, FacetsPart, KnownFacet, facets};
 pub use fields::{FieldRows, FieldsPart, Names, fields};
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     engine::{
-        block::{Block, Opened, Rollup, ServiceSummary, Summary, rows::Row},
+        block::{Block, Opened, Rollup, ServiceSummary, Summary, rows::Row, summary::LevelCounts},
         query::{
             Filter, Mask, Order,
             stat::{By, Groups, GroupsPart, Key, Measure, State},
@@ -181,7 +181,7 @@ impl<'f> Grouping<'f> {
         services.iter().map(of_service).sum()
     }
 
-    /// There are many more minutes than groups, so each group is looked up once.
+    /// There are many more minutes than groups, so they are added up first.
     fn count_minutes(&mut self, known: &[Known], rollup: &Rollup) {
         let by_service = known.iter().any(|known| matches!(known, Known::Service));
         let mut intervals = known.iter().filter_map(Known::interval);
@@ -189,28 +189,47 @@ impl<'f> Grouping<'f> {
             (Some(interval), None) => interval,
             _ => MINUTE_MS,
         };
-        // By when a stretch of time begins, and by level; of a group that is not told apart there is no place.
-        let mut places: HashMap<i64, [Option<Option<usize>>; 5]> = HashMap::new();
+        let mut stretches: Vec<(i64, LevelCounts)> = Vec::new();
         for (service, minutes) in &rollup.counts {
-            if by_service {
-                places.clear();
-            }
             let wanted = Level::ALL.map(|level| self.filter.decide(service, level) == Some(true));
             for (minute, levels) in minutes {
                 let start = stretch(i64::from(*minute) * MINUTE_MS, interval);
-                let places = places.entry(start).or_default();
-                let of_level = Level::ALL.into_iter().zip(levels).zip(places).zip(wanted);
-                for (((level, records), place), _) in of_level.filter(|(_, wanted)| *wanted) {
-                    if *records == 0 {
-                        continue;
-                    }
-                    let group = || self.groups.group(keys(known, service, level, start));
-                    if let Some(place) = *place.get_or_insert_with(group) {
-                        self.groups.count_in(place, *records);
+                match stretches.last_mut() {
+                    Some((last, counts)) if *last == start => add(counts, levels, wanted),
+                    _ => {
+                        let mut counts = LevelCounts::default();
+                        add(&mut counts, levels, wanted);
+                        stretches.push((start, counts));
                     }
                 }
             }
+            if by_service {
+                self.count_stretches(known, service, &mut stretches);
+            }
         }
+        self.count_stretches(known, "", &mut stretches);
+    }
+
+    /// Counts what is in each stretch of time, and empties the list.
+    fn count_stretches(&mut self, known: &[Known], service: &str, stretches: &mut Vec<(i64, LevelCounts)>) {
+        // Those of each service are in order, and a stable sort merges such runs.
+        stretches.sort_by_key(|(start, _)| *start);
+        for same in stretches.chunk_by(|(a, _), (b, _)| a == b) {
+            let Some((start, _)) = same.first() else { continue };
+            for (nth, level) in Level::ALL.into_iter().enumerate() {
+                let records = same.iter().filter_map(|(_, counts)| counts.get(nth)).sum();
+                if records > 0 {
+                    self.groups.count(keys(known, service, level, *start), records);
+                }
+            }
+        }
+        stretches.clear();
+    }
+}
+
+fn add(counts: &mut LevelCounts, more: &LevelCounts, wanted: [bool; 5]) {
+    for ((count, more), wanted) in counts.iter_mut().zip(more).zip(wanted) {
+        *count += if wanted { *more } else { 0 };
     }
 }
 

@@ -1,13 +1,12 @@
 //! Numbers out: groups, histograms, and what fields there are.
 
-use std::fmt;
-
 use axum::{
     Extension,
     extract::State,
     http::{StatusCode, Uri},
     response::Response,
 };
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::show;
@@ -24,7 +23,7 @@ use crate::{
         record::{model::Level, timestamp::Timestamp},
     },
     http::{
-        error::{Error, json_answer, json_text},
+        error::{Error, json_answer},
         params::Params,
     },
 };
@@ -106,27 +105,43 @@ pub(in crate::http) async fn histogram(
     let found = aggregate::histogram(&app, &reader, &filter, interval)
         .await
         .map_err(|error| Error::of(&app, error))?;
-    let (interval, stats) = (found.interval_ms, show::stats(&found.stats));
-    let bars = Bars(&found.buckets);
-    let body = format!("{{\"data\":[{bars}],\"interval_ms\":{interval},\"stats\":{stats}}}\n");
-    Ok(json_text(StatusCode::OK, body))
+    let stats = show::stats(&found.stats);
+    let body = Histogram { data: Bars(&found.buckets), interval_ms: found.interval_ms, stats };
+    Ok(json_answer(StatusCode::OK, &body))
 }
 
-/// The bars of a histogram as JSON. There are thousands, so they are written as they are, and not put together first.
+/// A histogram as it is shown. There are thousands of bars, so they are written as they are, and not made trees of first.
+#[derive(Serialize)]
+struct Histogram<'a> {
+    data: Bars<'a>,
+    interval_ms: i64,
+    stats: Value,
+}
+
 struct Bars<'a>(&'a [Bucket]);
 
-impl fmt::Display for Bars<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, bucket) in self.0.iter().enumerate() {
-            let (comma, count) = (if nth == 0 { "" } else { "," }, bucket.levels.iter().sum::<u64>());
-            write!(f, "{comma}{{\"time\":\"{}\",\"count\":{count},\"by_level\":", bucket.start)?;
-            for (level, rows) in Level::ALL.into_iter().zip(bucket.levels) {
-                let before = if level == Level::Debug { '{' } else { ',' };
-                write!(f, "{before}\"{}\":{rows}", level.as_str())?;
-            }
-            f.write_str("}}")?;
-        }
-        Ok(())
+#[derive(Serialize)]
+struct Bar<'a> {
+    time: Timestamp,
+    count: u64,
+    by_level: ByLevel<'a>,
+}
+
+struct ByLevel<'a>(&'a [u64; 5]);
+
+impl Serialize for Bars<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|bucket| Bar {
+            time: bucket.start,
+            count: bucket.levels.iter().sum(),
+            by_level: ByLevel(&bucket.levels),
+        }))
+    }
+}
+
+impl Serialize for ByLevel<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Level::ALL.iter().map(|level| level.as_str()).zip(self.0))
     }
 }
 

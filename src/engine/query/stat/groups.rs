@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -24,8 +25,7 @@ const MAX_OF_ROW: usize = 512;
 pub struct Groups {
     by: Vec<By>,
     measures: Vec<Measure>,
-    known: HashMap<Vec<Key>, usize>,
-    all: Vec<(Vec<Key>, Vec<State>)>,
+    all: IndexMap<Vec<Key>, Vec<State>>,
     kept: usize,
     truncated: bool,
 }
@@ -43,7 +43,7 @@ fn stretch(ms: i64, interval: i64) -> Key {
 
 impl Groups {
     pub fn new(by: Vec<By>, measures: Vec<Measure>) -> Self {
-        Self { by, measures, known: HashMap::new(), all: Vec::new(), kept: 0, truncated: false }
+        Self { by, measures, all: IndexMap::new(), kept: 0, truncated: false }
     }
 
     pub fn by(&self) -> &[By] {
@@ -66,7 +66,7 @@ impl Groups {
 
     /// The groups that are told apart, once there can be no others.
     pub fn settled(&self) -> Option<Vec<Vec<Key>>> {
-        (self.all.len() >= MAX_GROUPS).then(|| self.all.iter().map(|(keys, _)| keys.clone()).collect())
+        (self.all.len() >= MAX_GROUPS).then(|| self.all.keys().cloned().collect())
     }
 
     /// Tells these groups apart and, if there can be no others, no others.
@@ -77,7 +77,7 @@ impl Groups {
     }
 
     pub fn into_part(self) -> GroupsPart {
-        GroupsPart { groups: self.all, truncated: self.truncated }
+        GroupsPart { groups: self.all.into_iter().collect(), truncated: self.truncated }
     }
 
     /// Adds what was gathered of other rows. `false`: only the order can tell which groups are told apart, or which
@@ -93,7 +93,7 @@ impl Groups {
                 return false;
             }
             let Some(group) = self.group(keys) else { return false };
-            let Some((_, mine)) = self.all.get_mut(group) else { return false };
+            let Some((_, mine)) = self.all.get_index_mut(group) else { return false };
             for (mine, theirs) in mine.iter_mut().zip(states) {
                 if !mine.absorb(theirs, &mut self.kept) {
                     return false;
@@ -104,25 +104,24 @@ impl Groups {
     }
 
     pub fn into_groups(self) -> Vec<(Vec<Key>, Vec<State>)> {
-        self.all
+        self.all.into_iter().collect()
     }
 
     /// The place of a group, to count rows there. `None`: it is not told apart from others.
     pub fn group(&mut self, keys: Vec<Key>) -> Option<usize> {
-        if let Some(nth) = self.known.get(&keys) {
-            return Some(*nth);
-        }
         if self.all.len() >= MAX_GROUPS {
-            self.truncated = true;
-            return None;
+            let nth = self.all.get_index_of(&keys);
+            self.truncated |= nth.is_none();
+            return nth;
         }
-        self.all.push((keys.clone(), self.measures.iter().map(State::new).collect()));
-        self.known.insert(keys, self.all.len() - 1);
-        Some(self.all.len() - 1)
+        let group = self.all.entry(keys);
+        let nth = group.index();
+        group.or_insert_with(|| self.measures.iter().map(State::new).collect());
+        Some(nth)
     }
 
     fn states(&mut self, group: usize) -> impl Iterator<Item = &mut State> {
-        self.all.get_mut(group).map(|(_, states)| states.iter_mut()).into_iter().flatten()
+        self.all.get_index_mut(group).map(|(_, states)| states.iter_mut()).into_iter().flatten()
     }
 
     /// Adds so many records, which are only counted.
@@ -188,7 +187,7 @@ impl Groups {
         }
         let weight = row.weight();
         for group in self.combined(&values) {
-            let Some((_, states)) = self.all.get_mut(group) else { continue };
+            let Some((_, states)) = self.all.get_index_mut(group) else { continue };
             for state in &mut *states {
                 state.count(weight);
             }
@@ -220,7 +219,9 @@ impl Groups {
             let mut each = |row: usize, add: &mut dyn FnMut(&mut State, &mut usize)| {
                 let first = of_rows.first.get(row).copied().filter(|group| *group != usize::MAX);
                 for group in first.into_iter().chain(several.get(&row).into_iter().flatten().copied()) {
-                    if let Some(state) = groups.get_mut(group).and_then(|(_, states)| states.get_mut(nth)) {
+                    if let Some(state) =
+                        groups.get_index_mut(group).and_then(|(_, states)| states.get_mut(nth))
+                    {
                         add(state, kept);
                     }
                 }
