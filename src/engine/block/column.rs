@@ -11,6 +11,7 @@ pub(super) mod parse;
 mod render;
 
 pub(super) use decode::{Anchor, Anchors, At, Entries, Variables};
+pub use decode::{Distinct, Sought};
 
 pub(super) use dictionary::Dictionary;
 pub(super) use encode::{Column, MAX_DEPTH, place};

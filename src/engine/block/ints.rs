@@ -208,6 +208,25 @@ impl Ints {
         Some(planes.map(byte).fold(self.first, u64::wrapping_add))
     }
 
+    /// Marks, of the first numbers, those that are not this one.
+    pub(super) fn mark_others(&self, number: u64, marks: &mut [bool]) {
+        if self.step.is_some() || self.all.get().is_some() {
+            for (mark, own) in marks.iter_mut().zip(self.all()) {
+                *mark = *own != number;
+            }
+            return;
+        }
+        let planes = self.planes.chunks_exact(self.count.max(1));
+        let kept = number.wrapping_sub(self.first).to_le_bytes();
+        let (kept, above) = kept.split_at(planes.len().min(kept.len()));
+        marks.fill(above.iter().any(|byte| *byte != 0));
+        for (bytes, kept) in planes.zip(kept) {
+            for (mark, byte) in marks.iter_mut().zip(bytes) {
+                *mark |= byte != kept;
+            }
+        }
+    }
+
     pub(super) fn all(&self) -> &[u64] {
         let Self { count, first, step, ref planes, .. } = *self;
         self.all.get_or_init(|| Packed { count, first, step, planes }.all())
@@ -246,6 +265,11 @@ mod tests {
             assert_eq!(ints.get(nth), Some(numbers[nth]));
         }
         assert_eq!((ints.get(numbers.len()), ints.len()), (None, numbers.len()));
+        for wanted in numbers.iter().flat_map(|number| [*number, number.wrapping_add(1), number ^ 1 << 40]) {
+            let mut others = vec![false; numbers.len()];
+            ints.mark_others(wanted, &mut others);
+            assert_eq!(others, numbers.iter().map(|number| *number != wanted).collect::<Vec<_>>());
+        }
         assert_eq!(ints.all(), numbers);
         for cut in 0..bytes.len() {
             assert!(decode(&mut Input(&bytes[..cut]), numbers.len()).is_err());

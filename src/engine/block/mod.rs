@@ -28,6 +28,7 @@ mod weights;
 pub mod words;
 
 pub use chunks::received_of;
+pub use column::{Distinct, Sought};
 pub use facts::Facts;
 pub use footer::{BlockColumn, BlockMeta, ColumnMeta, Footer};
 pub use key::SegmentId;

@@ -140,6 +140,30 @@ impl Template {
         if self.could_make(word) { HasWord::InVariable } else { HasWord::No }
     }
 
+    /// The number that its only variable is in every value that has this folded word, which is not in its text. `None`
+    /// where there is no such number.
+    pub fn number_of(&self, word: &str) -> Option<u64> {
+        let mut vars = self.pieces.iter().enumerate().filter(|(_, piece)| matches!(piece, Piece::Var(_)));
+        let (Some((nth, Piece::Var(Var::Int | Var::Padded(_)))), None) = (vars.next(), vars.next()) else {
+            return None;
+        };
+        let digits = word.len() <= MAX_DIGITS && word.bytes().all(|b| b.is_ascii_digit());
+        if !digits || self.is_part_of_word(nth) { None } else { word.parse().ok() }
+    }
+
+    /// Whether there is a letter, a digit or another variable beside this variable.
+    fn is_part_of_word(&self, nth: usize) -> bool {
+        let beside = |nth: Option<usize>, end: fn(&str) -> Option<char>| {
+            let piece = nth.and_then(|nth| self.pieces.get(nth));
+            piece.is_some_and(|piece| match piece {
+                Piece::Text(text) => end(text).is_some_and(words::is_word),
+                Piece::Var(_) => true,
+            })
+        };
+        beside(nth.checked_sub(1), |text| text.chars().next_back())
+            || beside(Some(nth + 1), |text| text.chars().next())
+    }
+
     /// Whether a variable, or one with text at its side, can be this word.
     fn could_make(&self, word: &str) -> bool {
         let digits = word.bytes().all(|b| b.is_ascii_digit());
@@ -149,16 +173,7 @@ impl Template {
         }
         self.pieces.iter().enumerate().any(|(nth, piece)| {
             let Piece::Var(var) = piece else { return false };
-            let beside = |nth: Option<usize>, end: fn(&str) -> Option<char>| {
-                let piece = nth.and_then(|nth| self.pieces.get(nth));
-                piece.is_some_and(|piece| match piece {
-                    Piece::Text(text) => end(text).is_some_and(words::is_word),
-                    Piece::Var(_) => true,
-                })
-            };
-            if beside(nth.checked_sub(1), |text| text.chars().next_back())
-                || beside(Some(nth + 1), |text| text.chars().next())
-            {
+            if self.is_part_of_word(nth) {
                 return true;
             }
             match var {
@@ -255,6 +270,26 @@ mod tests {
             ("\u{1}r", false),
         ] {
             assert_eq!(Template::parse(form).unwrap().is_plain(), is_plain, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_tells_the_number_of_a_lone_variable() {
+        for (form, word, number) in [
+            ("u-\u{1}z5", "00413", Some(413)),
+            ("took \u{1}d ms", "7", Some(7)),
+            ("took \u{1}d ms", "07", Some(7)),
+            ("\u{1}d", "123456789012345678", Some(123_456_789_012_345_678)),
+            ("\u{1}d", "1234567890123456789", None),
+            ("took \u{1}dms", "7", None),
+            ("v\u{1}d", "7", None),
+            ("\u{1}d of \u{1}d", "7", None),
+            ("id \u{1}x4", "7777", None),
+            ("from \u{1}i", "10", None),
+            ("took \u{1}d ms", "ms", None),
+            ("\u{1}r", "7", None),
+        ] {
+            assert_eq!(Template::parse(form).unwrap().number_of(word), number, "{form:?}");
         }
     }
 }

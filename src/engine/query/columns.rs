@@ -12,7 +12,8 @@ use super::{
     test::number,
 };
 use crate::engine::block::{
-    Block, BlockColumn, Corrupt, HasWord, Kind, Opened, Template, view::filter_may_hold, words,
+    Block, BlockColumn, Corrupt, Distinct, HasWord, Kind, Opened, Sought, Template, view::filter_may_hold,
+    words,
 };
 
 mod required;
@@ -44,6 +45,8 @@ pub trait Filters {
 struct Verdict<'a> {
     column: &'a BlockColumn,
     templates: Vec<Option<bool>>,
+    /// The number that the values of a template have for which it can hold, where that is known.
+    numbers: Vec<Option<u64>>,
 }
 
 /// A query of one segment: what does not differ from block to block is found out once.
@@ -58,8 +61,9 @@ pub struct Asked<'q, 'e> {
 #[derive(Clone, Debug)]
 enum Outcome {
     Known(bool),
-    /// It can hold where the filter lets all of these words through, numbered as in the query.
-    Words(Vec<usize>),
+    /// It can hold where the filter lets all of these words through, numbered as in the query, and where the template's
+    /// variable is this number.
+    Words(Vec<usize>, Option<u64>),
     Values,
 }
 
@@ -98,7 +102,7 @@ impl Asked<'_, '_> {
                         let outcomes = self.outcomes(nth, column);
                         let mut templates = column.templates.iter();
                         templates
-                            .any(|(nth, _)| matches!(outcomes.get(*nth as usize), Some(Outcome::Words(_))))
+                            .any(|(nth, _)| matches!(outcomes.get(*nth as usize), Some(Outcome::Words(..))))
                     };
                     if !columns.contains(&column.column)
                         && concerns(wanted.found, self.opened, column)
@@ -197,7 +201,8 @@ impl Asked<'_, '_> {
         let wanted = self.query.matches.get(at);
         let number = kind(self.opened, column) == Kind::Number;
         if number && wanted.is_some_and(|wanted| !in_range(&wanted.found.test, column.range)) {
-            return Verdict { column, templates: vec![Some(false); column.templates.len()] };
+            let templates = vec![Some(false); column.templates.len()];
+            return Verdict { column, templates, numbers: Vec::new() };
         }
         // Each word is looked for once, whatever the number of templates.
         let mut known: Vec<Option<bool>> = vec![None; wanted.map_or(0, |wanted| wanted.words.len())];
@@ -213,11 +218,15 @@ impl Asked<'_, '_> {
             known.get_mut(word).is_none_or(|known| *known.get_or_insert_with(look))
         };
         let templates = column.templates.iter().map(|(nth, _)| match outcomes.get(*nth as usize) {
-            Some(Outcome::Known(held)) => Some(*held),
-            Some(Outcome::Words(words)) if !words.iter().all(|word| lets_through(*word)) => Some(false),
-            _ => None,
+            Some(Outcome::Known(held)) => (Some(*held), None),
+            Some(Outcome::Words(words, _)) if !words.iter().all(|word| lets_through(*word)) => {
+                (Some(false), None)
+            }
+            Some(Outcome::Words(_, number)) => (None, *number),
+            _ => (None, None),
         });
-        Verdict { column, templates: templates.collect() }
+        let (templates, numbers) = templates.unzip();
+        Verdict { column, templates, numbers }
     }
 
     /// The rows of the block among `candidates` for which it holds.
@@ -324,14 +333,19 @@ fn eval_column(
     let (name, kind) = (name(block.opened(), verdict.column), kind(block.opened(), verdict.column));
     let values = block.values(verdict.column)?;
     let mut text = String::new();
+    let asked = |tid: u16| match (held(tid), verdict.numbers.get(usize::from(tid))) {
+        (Some(_), _) => Sought::No,
+        (None, Some(Some(number))) => Sought::Number(*number),
+        _ => Sought::Each,
+    };
     // Rows of a trace are many, and of a user: each value is looked at once.
-    let (which, behind) = values.which(&|tid| held(tid).is_none())?.unwrap_or_default();
-    let mut known: Vec<Option<bool>> = vec![None; behind];
+    let Distinct { numbers, others } = values.distinct(&asked)?.unwrap_or_default();
+    let mut known: Vec<Option<bool>> = others.iter().map(|other| other.then_some(false)).collect();
     for (nth, (row, tid)) in values.entries.iter().enumerate() {
         if rows.has(row) || !candidates.has(row) {
             continue;
         }
-        let known = which.get(nth).and_then(|which| known.get_mut(*which as usize));
+        let known = numbers.get(nth).and_then(|number| known.get_mut(*number as usize));
         let holds = match (held(tid), &known) {
             (Some(holds), _) => holds,
             (None, Some(Some(holds))) => *holds,
@@ -424,7 +438,11 @@ fn outcome(wanted: &Wanted<'_>, name: &str, kind: Kind, template: &Template) -> 
     match in_variable.as_slice() {
         [] if lone => Outcome::Known(true),
         [] => Outcome::Values,
-        _ => Outcome::Words(in_variable),
+        _ => {
+            let mut words = in_variable.iter().filter_map(|nth| wanted.words.get(*nth));
+            let number = words.find_map(|(word, _)| template.number_of(word));
+            Outcome::Words(in_variable, number)
+        }
     }
 }
 

@@ -132,6 +132,26 @@ enum Slot {
     },
 }
 
+/// What is asked of the values of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// Nothing.
+    No,
+    Each,
+    /// Only of those whose one variable is this number.
+    Number(u64),
+}
+
+/// The values of a column, told apart.
+#[derive(Debug, Default)]
+pub struct Distinct {
+    /// Of each entry a number that is another's only when they have the same value. All of a template of which nothing
+    /// is asked have one number.
+    pub numbers: Vec<u32>,
+    /// For each number whether it is known to be of a value that is not asked for.
+    pub others: Vec<bool>,
+}
+
 /// Which value of a template is meant: that of the nth row of the template, which is this row of the block.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine::block) struct At {
@@ -191,27 +211,29 @@ impl Variables {
         self.depth
     }
 
-    /// Of each entry a number that is another's only when they have the same value, and the number behind all. All
-    /// of a template that is not asked for have one number. `None` where each row has a value of its own, or the
-    /// numbers would be too many to keep something of each.
-    pub(in crate::engine::block) fn which(
+    /// Tells the values apart, as far as that is less work than to look at each. `None` where each row has a value of
+    /// its own of which nothing is known, or there are too many to keep something of each.
+    pub(in crate::engine::block) fn distinct(
         &self,
         entries: &Entries,
-        asked: &dyn Fn(u16) -> bool,
-    ) -> Result<Option<(Vec<u32>, usize)>, Corrupt> {
-        let shares = |(tid, slots): (u16, &Vec<Slot>)| {
-            asked(tid) && matches!(slots.as_slice(), [slot] if slot.is_shared())
+        asked: &dyn Fn(u16) -> Sought,
+    ) -> Result<Option<Distinct>, Corrupt> {
+        let pays = |(tid, slots): (u16, &Vec<Slot>)| match (asked(tid), slots.as_slice()) {
+            (Sought::No, _) => false,
+            (asked, [slot]) => slot.is_shared() || matches!(asked, Sought::Number(_)),
+            _ => false,
         };
-        if !(0_u16..).zip(&self.templates).any(shares) {
+        if !(0_u16..).zip(&self.templates).any(pays) {
             return Ok(None);
         }
         let mut numbers = vec![0; entries.tids.len()];
+        let mut others = Vec::new();
         let mut behind = 0;
         let by_template = entries.by_template(self.templates.len());
         for (tid, (slots, own)) in (0_u16..).zip(self.templates.iter().zip(by_template)) {
             let nths: Vec<u32> = (0..).take(own.len()).collect();
             let which = match slots.as_slice() {
-                slots if slots.is_empty() || !asked(tid) => vec![0; own.len()],
+                slots if slots.is_empty() || asked(tid) == Sought::No => vec![0; own.len()],
                 [slot] => slot.which(&entries.rows_of(&own), &nths)?,
                 _ => nths,
             };
@@ -228,8 +250,15 @@ impl Variables {
                     *number = first + which;
                 }
             }
+            others.resize(behind as usize, false);
+            if let (Sought::Number(number), [slot], Some(others)) =
+                (asked(tid), slots.as_slice(), others.get_mut(first as usize..))
+                && let (Own::Numbers(numbers), _) = slot.own()?
+            {
+                numbers.mark_others(number, others);
+            }
         }
-        Ok(Some((numbers, behind as usize)))
+        Ok(Some(Distinct { numbers, others }))
     }
 
     /// Appends the value of one of a template's rows.

@@ -8,7 +8,7 @@ use std::{
 use super::Block;
 use crate::engine::block::{
     BlockColumn, Corrupt, Kind,
-    column::{At, Entries, Variables},
+    column::{At, Distinct, Entries, Sought, Variables},
     shred::push_json,
     template::Template,
 };
@@ -54,10 +54,9 @@ impl<'b> ColumnValues<'b> {
         self.templates.get(usize::from(*tid))?.value()
     }
 
-    /// Of each value a number that is another's only when they are the same, and the number behind all. All of a
-    /// template that is not asked for have one number. `None` where each has a value of its own.
-    pub fn which(&self, asked: &dyn Fn(u16) -> bool) -> Result<Option<(Vec<u32>, usize)>, Corrupt> {
-        self.variables()?.which(&self.entries, asked)
+    /// Tells the values apart, where that is less work than to look at each.
+    pub fn distinct(&self, asked: &dyn Fn(u16) -> Sought) -> Result<Option<Distinct>, Corrupt> {
+        self.variables()?.distinct(&self.entries, asked)
     }
 
     /// Appends the value of the nth row that has one.

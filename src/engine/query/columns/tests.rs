@@ -216,6 +216,40 @@ fn columns_say_what_rows_say() {
     }
 }
 
+/// Rows of a trace have its user, who is kept once for each trace.
+#[test]
+fn users_of_traces_are_found_by_their_numbers() {
+    let row = |n: usize| {
+        let trace = n % 90;
+        let user = trace * 37 % 40;
+        let rest = json!({
+            "trace_id": format!("{:08x}", trace.wrapping_mul(0x9e37_79b9) & 0xffff_ffff).repeat(4),
+            "user_id": if n.is_multiple_of(50) { "root".to_owned() } else { format!("u-{user:05}") },
+            "metadata": {"order": format!("o-{}", n * 7), "of": user + 1},
+        });
+        line(n, "api", "INFO", &format!("user {user} has {} items", n % 4), &rest)
+    };
+    let lines: Vec<String> = (0..600).map(row).collect();
+    let queries = [
+        "u-00013",
+        "00013",
+        "13",
+        "013",
+        "user_id:u-00039",
+        "user_id:u-00040",
+        "u-13",
+        "o-91",
+        "metadata.of:13",
+        "user_id:u-00013 AND 3",
+        "NOT u-00007",
+        "u-00000",
+        "\"user 13\"",
+    ];
+    for query in queries {
+        check(&lines, query);
+    }
+}
+
 fn word() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-c]{1,3}",
